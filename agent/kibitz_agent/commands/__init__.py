@@ -1,0 +1,1 @@
+"""The agent's subcommands of `kibitz`, one module each."""

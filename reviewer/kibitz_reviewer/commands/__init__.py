@@ -1,0 +1,1 @@
+"""The reviewer's subcommands of `kibitz`, one module each."""

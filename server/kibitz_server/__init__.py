@@ -1,0 +1,1 @@
+"""Kibitz's collector: receives profiles, stores and merges them, draws and judges them."""
