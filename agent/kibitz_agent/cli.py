@@ -16,6 +16,7 @@ GROUP = "kibitz.commands"
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
+_EXTRAS = {"demo": "all"}
 _ORDER = ("demo", "run", "attach", "detach", "top", "serve", "review", "rules")
 
 
@@ -92,7 +93,8 @@ def _parser(entries: Iterable[EntryPoint]) -> tuple[argparse.ArgumentParser, dic
 
 
 def _install_hint(entry: EntryPoint) -> str:
-    extra = entry.extras[0] if entry.extras else "all"
+    # A part's package is named after its extra: kibitz_server needs kibitz[server].
+    extra = _EXTRAS.get(entry.name, entry.module.partition(".")[0].removeprefix("kibitz_"))
     return f"needs more than the agent: pip install 'kibitz[{extra}]'"
 
 
