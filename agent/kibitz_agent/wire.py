@@ -160,7 +160,9 @@ def _inflate(data: bytes, limits: Limits) -> tuple[int, bytes]:
     except zlib.error as error:
         raise WireError(f"body: damaged zlib stream ({error})") from error
     if len(body) != body_size:
-        raise WireError(f"body: expected {body_size} bytes, found {'more' if len(body) > body_size else len(body)}")
+        raise WireError(
+            f"body: expected {body_size} bytes, found {'more' if len(body) > body_size else len(body)}"
+        )
     if not inflater.eof or inflater.unused_data:
         raise WireError("body: the zlib stream ends too early or something follows it")
     if zlib.crc32(body) != crc:
@@ -263,7 +265,9 @@ def _label_sets(columns: Mapping[str, memoryview], strings: Sequence[str]) -> tu
         raise WireError(f"columns.label_set_size: {sum(sizes)} pairs, {len(keys)} keys, {len(values)} values")
     for name, column in (("label_key", keys), ("label_value", values)):
         if column and max(column) >= len(strings):
-            raise WireError(f"columns.{name}: {max(column)} is out of range, there are {len(strings)} strings")
+            raise WireError(
+                f"columns.{name}: {max(column)} is out of range, there are {len(strings)} strings"
+            )
     pairs = [(strings[key], strings[value]) for key, value in zip(keys, values, strict=True)]
     ends = list(accumulate(sizes))
     return tuple(tuple(pairs[end - size : end]) for size, end in zip(sizes, ends, strict=True))
@@ -314,7 +318,11 @@ def header_from_fields(given: Mapping[str, Any]) -> Header:
     return Header(
         **known,
         overhead=Overhead(
-            **{f.name: _typed(f"overhead.{f.name}", overhead[f.name], int) for f in fields(Overhead) if f.name in overhead}
+            **{
+                f.name: _typed(f"overhead.{f.name}", overhead[f.name], int)
+                for f in fields(Overhead)
+                if f.name in overhead
+            }
         ),
         host={key: value for key, value in host.items() if isinstance(value, str | int | float)},
         limits=tuple(_typed("limits", limit, str) for limit in limits),
@@ -324,7 +332,7 @@ def header_from_fields(given: Mapping[str, Any]) -> Header:
 def _typed(name: str, value: Any, kind: type) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise WireError(f"{name}: expected {kind.__name__}, found {_short(value)}")
-    if kind is int and not -(1 << 63) <= value < 1 << 63:
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
         raise WireError(f"{name}: does not fit 64 bits")
     return value
 
