@@ -1,0 +1,1 @@
+"""The rules, one file each: the folder is the category, the file name the id."""
