@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from array import array
-from collections.abc import Callable
 from typing import Any
 
 # The dictionary of a Thread as the class Thread itself sees it: a subclass may define `name`, `native_id` or even
@@ -36,7 +35,7 @@ def native_id(ident: int) -> int | None:
     native = _attribute(ident, "_native_id")
     if type(native) is int:
         return native
-    return _native_id_behind_handle(ident)
+    return _handles.native_id(ident) if HAVE_CPU_CLOCKS else None
 
 
 def cpu_clock(ident: int) -> int | None:
@@ -55,7 +54,7 @@ def read_cpu_ns(clock: int) -> int:
 def _attribute(ident: int, name: str) -> Any:
     active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # noqa: SLF001
     thread = active.get(ident)
-    if not isinstance(thread, threading.Thread):
+    if not issubclass(type(thread), threading.Thread):
         return None
     return dict.get(_attributes_of(thread), name)
 
@@ -83,15 +82,13 @@ class _Handles:
     def __init__(self) -> None:
         self._memory: int | None = None
         self._offset: int | None = None
-        self._lock = threading.Lock()
 
     def native_id(self, ident: int) -> int | None:
-        with self._lock:
-            if self._memory is None:
-                self._open()
-            if self._memory is None or self._memory < 0 or self._offset is None:
-                return None
-            words = self._read(ident + self._offset, 4)
+        if self._memory is None:
+            self._open()
+        if self._offset is None:
+            return None
+        words = self._read(ident + self._offset, 4)
         # A stale handle may lead anywhere; only a thread of this very process has an entry here.
         native = words[0] if words else 0
         return native if native > 0 and os.path.exists(f"/proc/self/task/{native}") else None  # noqa: PTH110
@@ -125,8 +122,5 @@ class _Handles:
 
 HAVE_CPU_CLOCKS = _probe()
 _handles = _Handles()
-_native_id_behind_handle: Callable[[int], int | None] = (
-    _handles.native_id if HAVE_CPU_CLOCKS else lambda ident: None
-)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_handles.forget)
