@@ -1,0 +1,154 @@
+"""The call tree while samples are being taken: integers only, names come later.
+
+A place in a function is one integer, the *address* of its instruction: ``id(code) + f_lasti``. CPython keeps a code
+object's instructions inside the object, so no two places share an address as long as the code objects live, and the
+tree holds a reference to each one it has seen. Code objects themselves are never used as keys: they hash slowly.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from types import CodeType, FrameType
+
+from kibitz_agent.profile import NO_PARENT, ProfileBuilder
+
+ROOT = 0
+"""Index of the node above all roots; it stands for no frame."""
+
+# What starts a program under the agent is none of the program's business.
+_LAUNCHERS = ("kibitz_agent.cli", "kibitz_agent.launcher", "kibitz_agent.commands")
+
+# Measured with sys.getsizeof on 64-bit CPython: a (parent, address) tuple and the integers in it that no one shares.
+_NODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
+_CODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
+
+
+class CallTree:
+    """A trie of instruction addresses, root first. Grown by one thread; read by another after it is handed over."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[int, int], int] = {}
+        # One entry per node, `ROOT` included: where it hangs, where it points.
+        self._parents = array("I", [ROOT])
+        self._addresses = array("Q", [0])
+        self._codes: dict[int, tuple[CodeType, str]] = {}
+
+    def __len__(self) -> int:
+        """How many nodes there are, `ROOT` not counted."""
+        return len(self._nodes)
+
+    def walk(self, frame: FrameType, max_depth: int) -> tuple[int, int]:
+        """Find or add the stack that ends in ``frame``: its node, and its whole depth if it was cut, else 0.
+
+        The outermost ``max_depth`` frames are kept.
+        """
+        codes = self._codes
+        addresses: list[int] = []
+        above: FrameType | None = frame
+        while above is not None:
+            code, offset = above.f_code, above.f_lasti
+            key = id(code)
+            if key not in codes:
+                codes[key] = (code, _module_of(above))
+            # A frame that has not begun says -1.
+            addresses.append(key + offset if offset > 0 else key)
+            above = above.f_back
+        depth = len(addresses)
+        if depth > max_depth:
+            del addresses[: depth - max_depth]
+        nodes, node = self._nodes, ROOT
+        for address in reversed(addresses):
+            below = nodes.get((node, address))
+            node = self._add(node, address) if below is None else below
+        return node, depth if depth > max_depth else 0
+
+    def _add(self, parent: int, address: int) -> int:
+        node = len(self._parents)
+        self._nodes[parent, address] = node
+        self._parents.append(parent)
+        self._addresses.append(address)
+        return node
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the tree occupies, the code objects it keeps from dying not included."""
+        tables = (self._nodes, self._parents, self._addresses, self._codes)
+        objects = len(self._nodes) * _NODE_OBJECT_BYTES + len(self._codes) * _CODE_OBJECT_BYTES
+        return sum(map(sys.getsizeof, tables)) + objects
+
+    def pour(self, builder: ProfileBuilder) -> list[int]:
+        """Add every node to ``builder``, by name and line; return the builder's node by this tree's node.
+
+        Nodes of what launched the program, at the root end of a stack, become `profile.NO_PARENT`.
+        """
+        codes = sorted(self._codes)
+        functions = [_Function(*self._codes[key], builder) for key in codes]
+        of_node = [0, *(bisect_right(codes, address) - 1 for address in self._addresses[1:])]
+        launched = self._launcher_nodes([functions[index] for index in of_node] if functions else [])
+        poured = [NO_PARENT]
+        for node in range(1, len(self._parents)):
+            if node in launched:
+                poured.append(NO_PARENT)
+                continue
+            function = functions[of_node[node]]
+            line = function.line(self._addresses[node] - codes[of_node[node]])
+            poured.append(builder.node(poured[self._parents[node]], function.frame, line))
+        return poured
+
+    def _launcher_nodes(self, function_of: list[_Function]) -> set[int]:
+        """The nodes from the root down to the last launcher frame of each stack, and the `runpy` right below it."""
+        found: set[int] = set()
+        for node in range(1, len(self._parents)):
+            function, parent = function_of[node], self._parents[node]
+            if function.launches:
+                above = node
+                while above != ROOT and above not in found:
+                    found.add(above)
+                    above = self._parents[above]
+            elif function.is_runpy and parent in found:
+                found.add(node)
+        return found
+
+
+class _Function:
+    """A code object's names, in the builder's terms, and its line table."""
+
+    def __init__(self, code: CodeType, module: str, builder: ProfileBuilder) -> None:
+        module = module or _stem(code.co_filename)
+        self.launches = module.startswith(_LAUNCHERS)
+        self.is_runpy = module in ("runpy", "_frozen_runpy")
+        self.frame = builder.frame(
+            f"{module}:{_plain(code.co_qualname)}", _plain(code.co_filename), max(0, code.co_firstlineno)
+        )
+        self._first = max(0, code.co_firstlineno)
+        self._table: Iterable[tuple[int, int, int | None]] | None = code.co_lines()
+        self._starts: list[int] = []
+        self._lines: list[int] = []
+
+    def line(self, offset: int) -> int:
+        """The source line of the instruction at ``offset``; the first line where the table knows none."""
+        if self._table is not None:
+            for start, _, line in self._table:
+                self._starts.append(start)
+                self._lines.append(line or self._first)
+            self._table = None
+        at = bisect_right(self._starts, offset) - 1
+        return self._lines[at] if at >= 0 else self._first
+
+
+def _module_of(frame: FrameType) -> str:
+    """The module's name as its globals have it; `dict.get`, because globals may be a subclass with code of its own."""
+    name = dict.get(frame.f_globals, "__name__")
+    return name if type(name) is str else ""
+
+
+def _stem(path: str) -> str:
+    name = _plain(path).replace("\\", "/").rpartition("/")[2]
+    return name.removesuffix(".py") or "<unknown>"
+
+
+def _plain(text: str) -> str:
+    return text if type(text) is str else str.__str__(text)

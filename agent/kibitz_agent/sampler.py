@@ -1,0 +1,231 @@
+"""The sampler: sees what every thread is doing.
+
+A sample costs what has changed. A thread that used no CPU time since the last tick, and whose innermost frame is the
+same one at the same instruction, has not moved: its stack is not walked again, and its samples are kept as a *run*
+that is handed over once, when it ends.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import NamedTuple, Protocol
+
+from kibitz_agent import threads
+from kibitz_agent.calltree import CallTree
+
+OWN_THREADS = "kibitz-agent-"
+"""Threads whose name starts so are the agent's, and are not sampled."""
+
+# A thread that uses less of an interval than this is waiting, however long it does so.
+_IDLE_SHARE = 0.02
+
+
+class Run(NamedTuple):
+    """A thread seen at one place for one or more ticks in a row.
+
+    ``node`` is an index into the sampler's tree. ``cut``: the stack's whole depth if it was deeper than allowed,
+    else 0. ``wall_ns`` and ``cpu_ns`` are what passed and what the thread used over these ticks.
+    """
+
+    thread: str
+    node: int
+    cut: int
+    running: bool
+    ticks: int
+    wall_ns: int
+    cpu_ns: int
+
+
+class Sampler(Protocol):
+    """Looks at all threads. A native twin may look by itself, and then only hands over."""
+
+    name: str
+    estimates_cpu: bool
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its tree and its memory of threads occupy."""
+
+    def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
+        """Look once, ``elapsed_ns`` after the last time; return the runs that ended since."""
+
+    def drain(self) -> tuple[CallTree, list[Run]]:
+        """End all runs, return the last of them with the tree they refer to, and go on with an empty tree."""
+
+
+class _Seen:
+    """What is known of a thread from the last tick; ``idle_tick`` is -1 while no run is open."""
+
+    __slots__ = ("back", "clock", "cpu_ns", "credit_ns", "cut", "frame", "idle_ns", "idle_tick", "lasti", "name", "node", "own")  # fmt: skip
+
+    def __init__(self, name: str, clock: int | None) -> None:
+        self.name, self.clock = name, clock
+        self.own = name.startswith(OWN_THREADS)
+        self.cpu_ns = self.idle_tick = self.lasti = -1
+        self.frame = self.back = self.node = self.cut = self.credit_ns = self.idle_ns = 0
+
+
+# With its name and the integers that no one shares.
+_SEEN_BYTES = (
+    sys.getsizeof(_Seen("", None)) + sys.getsizeof("Thread-1000 (worker)") + 6 * sys.getsizeof(1 << 40)
+)
+
+
+class PythonSampler:
+    """Samples with ``sys._current_frames``, under the GIL, on the thread that calls it; that one is left out.
+
+    CPU time comes from the threads' own clocks. Threads without one share what the process used beyond that, evenly
+    among those that moved and never more than passed; ``estimates_cpu`` says whether this ever was so.
+    """
+
+    name = "python"
+
+    def __init__(
+        self,
+        current_frames: Callable[[], dict[int, FrameType]] = sys._current_frames,  # noqa: SLF001
+        clock_of: Callable[[int], int | None] = threads.cpu_clock,
+        read_cpu_ns: Callable[[int], int] = threads.read_cpu_ns,
+        name_of: Callable[[int], str] = threads.thread_name,
+        process_time_ns: Callable[[], int] = time.process_time_ns,
+    ) -> None:
+        self._current_frames, self._clock_of, self._read = current_frames, clock_of, read_cpu_ns
+        self._name_of, self._process_time_ns = name_of, process_time_ns
+        self.estimates_cpu = False
+        self._tree = CallTree()
+        self._seen: dict[int, _Seen] = {}
+        self._ended: list[Run] = []
+        self._clockless: list[tuple[_Seen, bool]] = []
+        self._ticks = self._wall_ns = self._elapsed_ns = 0
+        self._process_cpu_ns = process_time_ns()
+
+    def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
+        """Look once, ``elapsed_ns`` after the last time; return the runs that ended since."""
+        self._elapsed_ns = elapsed_ns
+        seen, read, tick, wall_ns = self._seen, self._read, self._ticks, self._wall_ns
+        frames = self._current_frames()
+        frames.pop(threading.get_ident(), None)
+        frame = back = None
+        try:
+            for ident, frame in frames.items():
+                thread = seen.get(ident) or self._meet(ident)
+                if thread.own:
+                    continue
+                cpu_ns = -1
+                if thread.clock is not None:
+                    try:
+                        cpu_ns = read(thread.clock)
+                    except OSError:
+                        thread, cpu_ns = self._replace(ident, thread)
+                    back = frame.f_back
+                    if (
+                        cpu_ns == thread.cpu_ns
+                        and id(frame) == thread.frame
+                        and frame.f_lasti == thread.lasti
+                        and id(back) == thread.back
+                    ):
+                        if thread.idle_tick < 0:
+                            thread.idle_tick, thread.idle_ns = tick, wall_ns
+                        continue
+                self._moved(ident, thread, frame, cpu_ns, max_depth)
+            if len(seen) != len(frames):
+                self._forget_dead(frames)
+        finally:
+            # A frame that is held keeps the host's locals alive until the next tick.
+            frame = back = None
+            frames.clear()
+            self._ticks, self._wall_ns = tick + 1, wall_ns + elapsed_ns
+        if self._clockless:
+            self._estimate()
+        ended, self._ended = self._ended, []
+        return ended
+
+    def drain(self) -> tuple[CallTree, list[Run]]:
+        """End all runs, return the last of them with the tree they refer to, and go on with an empty tree."""
+        for thread in self._seen.values():
+            self._end_run(thread)
+            thread.frame = 0
+        ended, self._ended = self._ended, []
+        tree, self._tree = self._tree, CallTree()
+        return tree, ended
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the call tree and the memory of threads occupy."""
+        return self._tree.memory_bytes + sys.getsizeof(self._seen) + len(self._seen) * _SEEN_BYTES
+
+    def _meet(self, ident: int) -> _Seen:
+        thread = self._seen[ident] = _Seen(self._name_of(ident), self._clock_of(ident))
+        if self._ticks == 0 and thread.clock is not None:
+            # What it used before sampling began belongs to no tick.
+            try:
+                thread.cpu_ns = self._read(thread.clock)
+            except OSError:
+                thread.clock = None
+        return thread
+
+    def _replace(self, ident: int, dead: _Seen) -> tuple[_Seen, int]:
+        """The thread that has taken a dead one's handle, and its CPU time; -1 without a clock."""
+        self._end_run(dead)
+        thread = self._meet(ident)
+        try:
+            return thread, -1 if thread.clock is None else self._read(thread.clock)
+        except OSError:
+            thread.clock = None
+            return thread, -1
+
+    def _moved(self, ident: int, thread: _Seen, frame: FrameType, cpu_ns: int, max_depth: int) -> None:
+        self._end_run(thread)
+        stayed = id(frame) == thread.frame and frame.f_lasti == thread.lasti
+        thread.frame, thread.lasti, thread.back = id(frame), frame.f_lasti, id(frame.f_back)
+        thread.node, thread.cut = self._tree.walk(frame, max_depth)
+        thread.name = self._name_of(ident)
+        if cpu_ns < 0:
+            self._clockless.append((thread, not stayed))
+            return
+        # A thread met just now was born since the last tick: all it used, it used since then.
+        used_ns = min(cpu_ns, self._elapsed_ns) if thread.cpu_ns < 0 else cpu_ns - thread.cpu_ns
+        thread.cpu_ns = cpu_ns
+        self._end_tick(thread, self._is_running(thread, used_ns), max(0, used_ns))
+
+    def _is_running(self, thread: _Seen, used_ns: int) -> bool:
+        """Whether this tick counts as running, so that running ticks are to all ticks as CPU time is to time.
+
+        CPU time is saved up; a tick is running when half an interval of it is there, and costs a whole one.
+        """
+        elapsed_ns = self._elapsed_ns
+        if used_ns < elapsed_ns * _IDLE_SHARE:
+            return False
+        thread.credit_ns += used_ns
+        if 2 * thread.credit_ns < elapsed_ns:
+            return False
+        thread.credit_ns = max(thread.credit_ns - elapsed_ns, -elapsed_ns)
+        return True
+
+    def _end_tick(self, thread: _Seen, running: bool, cpu_ns: int) -> None:
+        self._ended.append(Run(thread.name, thread.node, thread.cut, running, 1, self._elapsed_ns, cpu_ns))
+
+    def _end_run(self, thread: _Seen) -> None:
+        if thread.idle_tick >= 0:
+            ticks, wall_ns = self._ticks - thread.idle_tick, self._wall_ns - thread.idle_ns
+            self._ended.append(Run(thread.name, thread.node, thread.cut, False, ticks, wall_ns, 0))
+            thread.idle_tick = -1
+
+    def _forget_dead(self, alive: Mapping[int, FrameType]) -> None:
+        for ident in [ident for ident in self._seen if ident not in alive]:
+            self._end_run(self._seen.pop(ident))
+
+    def _estimate(self) -> None:
+        """Share the process's CPU time among threads without a clock; those that stayed where they were get none."""
+        self.estimates_cpu = True
+        process_cpu_ns = self._process_time_ns()
+        used_ns = process_cpu_ns - self._process_cpu_ns - sum(run.cpu_ns for run in self._ended)
+        self._process_cpu_ns = process_cpu_ns
+        movers = sum(moved for _, moved in self._clockless)
+        share_ns = min(self._elapsed_ns, max(0, used_ns) // movers) if movers else 0
+        for thread, moved in self._clockless:
+            self._end_tick(thread, moved and self._is_running(thread, share_ns), share_ns if moved else 0)
+        self._clockless.clear()
