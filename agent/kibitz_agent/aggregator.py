@@ -1,0 +1,119 @@
+"""The aggregator: folds runs into samples, and samples into a profile.
+
+While a period runs, a sample is a dictionary entry of integers under (node, labels). At its end the whole *batch* is
+handed over, to be turned into a profile on another thread; the aggregator goes on with an empty one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kibitz_agent.calltree import CallTree
+from kibitz_agent.profile import (
+    NO_PARENT,
+    RUNNING,
+    THREAD_NAME,
+    THREAD_STATE,
+    TRUNCATED,
+    WAITING,
+    Header,
+    Profile,
+    ProfileBuilder,
+)
+from kibitz_agent.sampler import Run, Sampler
+
+MAX_STACK_DEPTH = "MaxStackDepth"
+"""What a header's limits say when a stack was cut."""
+
+_LabelKey = tuple[str, bool, int]
+_Samples = dict[tuple[int, int], list[int]]
+
+# A (node, labels) tuple, the list of three values and the integers in it that no one shares.
+_SAMPLE_OBJECT_BYTES = sys.getsizeof((0, 0)) + sys.getsizeof([0, 0, 0]) + 40 + 3 * sys.getsizeof(1 << 40)
+_LABELS_OBJECT_BYTES = sys.getsizeof(("", True, 0)) + sys.getsizeof("Thread-1000 (worker)") + 24
+
+
+@dataclass(slots=True)
+class Batch:
+    """A period's samples by node and label key; ``ticks`` counts looks, not threads."""
+
+    tree: CallTree
+    samples: _Samples
+    label_keys: tuple[_LabelKey, ...]
+    ticks: int
+    limits: set[str] = field(default_factory=set)
+
+    def profile(self, header: Header) -> Profile:
+        """The samples as a profile: names and lines are looked up now, so not on the sampler's thread."""
+        builder = ProfileBuilder()
+        nodes = self.tree.pour(builder)
+        label_sets = [builder.label_set(_labels(key)) for key in self.label_keys]
+        for (node, labels), values in self.samples.items():
+            # What only launches the program is left out, as the agent's own threads are.
+            if nodes[node] != NO_PARENT:
+                builder.add(nodes[node], values, label_sets[labels])
+        return builder.build(header)
+
+
+class Aggregator:
+    """Folds what a sampler sees. Used by one thread."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self._clear()
+
+    def _clear(self) -> None:
+        self._samples: _Samples = {}
+        self._label_keys: dict[_LabelKey, int] = {}
+        self.ticks = 0
+        self.limits: set[str] = set()
+
+    def tick(self, elapsed_ns: int, max_depth: int) -> None:
+        """Look once and fold what came of it."""
+        self._fold(self._sampler.sample(elapsed_ns, max_depth))
+        self.ticks += 1
+
+    def cut(self) -> Batch:
+        """Everything since the last cut."""
+        tree, runs = self._sampler.drain()
+        self._fold(runs)
+        batch = Batch(tree, self._samples, tuple(self._label_keys), self.ticks, self.limits)
+        self._clear()
+        return batch
+
+    def discard(self) -> None:
+        """Forget everything since the last cut."""
+        self._sampler.drain()
+        self._clear()
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the samples and the sampler's tree occupy."""
+        tables = sys.getsizeof(self._samples) + sys.getsizeof(self._label_keys)
+        objects = len(self._samples) * _SAMPLE_OBJECT_BYTES + len(self._label_keys) * _LABELS_OBJECT_BYTES
+        return tables + objects + self._sampler.memory_bytes
+
+    def _fold(self, runs: Iterable[Run]) -> None:
+        samples, label_keys = self._samples, self._label_keys
+        for run in runs:
+            label_key = (run.thread, run.running, run.cut)
+            labels = label_keys.setdefault(label_key, len(label_keys))
+            held = samples.get((run.node, labels))
+            if held is None:
+                samples[run.node, labels] = [run.ticks, run.wall_ns, run.cpu_ns]
+            else:
+                held[0] += run.ticks
+                held[1] += run.wall_ns
+                held[2] += run.cpu_ns
+            if run.cut:
+                self.limits.add(MAX_STACK_DEPTH)
+
+
+def _labels(key: _LabelKey) -> dict[str, str]:
+    thread, running, cut = key
+    labels = {THREAD_NAME: thread, THREAD_STATE: RUNNING if running else WAITING}
+    if cut:
+        labels[TRUNCATED] = str(cut)
+    return labels
