@@ -30,20 +30,24 @@ def thread_name(ident: int) -> str:
     return name if type(name) is str else ""
 
 
-def native_id(ident: int) -> int | None:
-    """The kernel's id of the thread, None where it cannot be known."""
-    native = _attribute(ident, "_native_id")
-    if type(native) is int:
-        return native
-    return _handles.native_id(ident) if HAVE_CPU_CLOCKS else None
-
-
 def cpu_clock(ident: int) -> int | None:
-    """A clock id for `read_cpu_ns` that counts the CPU time of the thread; None where there are none."""
+    """A clock id for `read_cpu_ns` that counts the CPU time of the thread; None where there is none."""
     if not HAVE_CPU_CLOCKS:
         return None
-    native = native_id(ident)
-    return None if native is None else _clock_of_native(native)
+    known = _attribute(ident, "_native_id")
+    if type(known) is int and _reads(_clock_of_native(known)):
+        return _clock_of_native(known)
+    # Started elsewhere; or after a fork, when `threading` still has the parent's ids.
+    found = _handles.native_id(ident)
+    return None if found is None or not _reads(_clock_of_native(found)) else _clock_of_native(found)
+
+
+def _reads(clock: int) -> bool:
+    try:
+        time.clock_gettime_ns(clock)
+    except OSError:
+        return False
+    return True
 
 
 def read_cpu_ns(clock: int) -> int:
