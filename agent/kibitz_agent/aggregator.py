@@ -6,6 +6,7 @@ handed over, to be turned into a profile on another thread; the aggregator goes 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ from kibitz_agent.sampler import Run, Sampler
 
 MAX_STACK_DEPTH = "MaxStackDepth"
 """What a header's limits say when a stack was cut."""
+
+# A server that starts a named thread per request must not fill the profile with names.
+_MAX_NAMES = 256
+_OTHER_THREADS = "(other threads)"
+_NUMBER = re.compile(r"\d+")
 
 _LabelKey = tuple[str, bool, int]
 _Samples = dict[tuple[int, int], list[int]]
@@ -67,6 +73,7 @@ class Aggregator:
     def _clear(self) -> None:
         self._samples: _Samples = {}
         self._label_keys: dict[_LabelKey, int] = {}
+        self._names: dict[str, str] = {}
         self.ticks = 0
         self.limits: set[str] = set()
 
@@ -92,13 +99,14 @@ class Aggregator:
     def memory_bytes(self) -> int:
         """What the samples and the sampler's tree occupy."""
         tables = sys.getsizeof(self._samples) + sys.getsizeof(self._label_keys)
+        tables += sys.getsizeof(self._names)
         objects = len(self._samples) * _SAMPLE_OBJECT_BYTES + len(self._label_keys) * _LABELS_OBJECT_BYTES
         return tables + objects + self._sampler.memory_bytes
 
     def _fold(self, runs: Iterable[Run]) -> None:
         samples, label_keys = self._samples, self._label_keys
         for run in runs:
-            label_key = (run.thread, run.running, run.cut)
+            label_key = (self._names.get(run.thread) or self._name(run.thread), run.running, run.cut)
             labels = label_keys.setdefault(label_key, len(label_keys))
             held = samples.get((run.node, labels))
             if held is None:
@@ -110,10 +118,20 @@ class Aggregator:
             if run.cut:
                 self.limits.add(MAX_STACK_DEPTH)
 
+    def _name(self, name: str) -> str:
+        """The name to file a thread under: beyond `_MAX_NAMES` without its numbers, beyond twice that none."""
+        if len(self._names) >= _MAX_NAMES:
+            name = _NUMBER.sub("N", name)
+        if name not in self._names and len(self._names) >= 2 * _MAX_NAMES:
+            return _OTHER_THREADS
+        return self._names.setdefault(name, name)
+
 
 def _labels(key: _LabelKey) -> dict[str, str]:
     thread, running, cut = key
-    labels = {THREAD_NAME: thread, THREAD_STATE: RUNNING if running else WAITING}
+    labels = {THREAD_STATE: RUNNING if running else WAITING}
+    if thread:
+        labels[THREAD_NAME] = thread
     if cut:
         labels[TRUNCATED] = str(cut)
     return labels

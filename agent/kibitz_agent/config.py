@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 log = logging.getLogger("kibitz")
+# A guest does not print: without this, warnings go to the host's stderr when it has set up no logging.
+log.addHandler(logging.NullHandler())
 
 _OWN_PREFIX = "KIBITZ_"
 _AWS_PREFIX = "AWS_CODEGURU_PROFILER_"

@@ -99,12 +99,15 @@ class PythonSampler:
         self._seen: dict[int, _Seen] = {}
         self._ended: list[Run] = []
         self._clockless: list[tuple[_Seen, bool]] = []
-        self._ticks = self._wall_ns = self._elapsed_ns = 0
+        self._ticks = self._wall_ns = self._elapsed_ns = self._max_depth = 0
         self._process_cpu_ns = process_time_ns()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
         """Look once, ``elapsed_ns`` after the last time; return the runs that ended since."""
         self._elapsed_ns = elapsed_ns
+        if max_depth != self._max_depth:
+            self._end_runs()
+            self._max_depth = max_depth
         seen, read, tick, wall_ns = self._seen, self._read, self._ticks, self._wall_ns
         frames = self._current_frames()
         frames.pop(threading.get_ident(), None)
@@ -145,9 +148,7 @@ class PythonSampler:
 
     def drain(self) -> tuple[CallTree, list[Run]]:
         """End all runs, return the last of them with the tree they refer to, and go on with an empty tree."""
-        for thread in self._seen.values():
-            self._end_run(thread)
-            thread.frame = 0
+        self._end_runs()
         ended, self._ended = self._ended, []
         tree, self._tree = self._tree, CallTree()
         return tree, ended
@@ -213,6 +214,11 @@ class PythonSampler:
             ticks, wall_ns = self._ticks - thread.idle_tick, self._wall_ns - thread.idle_ns
             self._ended.append(Run(thread.name, thread.node, thread.cut, False, ticks, wall_ns, 0))
             thread.idle_tick = -1
+
+    def _end_runs(self) -> None:
+        for thread in self._seen.values():
+            self._end_run(thread)
+            thread.frame = 0  # no frame's id: the stack is walked at the next tick
 
     def _forget_dead(self, alive: Mapping[int, FrameType]) -> None:
         for ident in [ident for ident in self._seen if ident not in alive]:

@@ -27,6 +27,7 @@ class Schedule:
         self._random = random
         self.interval_ns = interval_ns
         self.missed_ticks = 0
+        self._index = self._origin_ns = self.due_ns = 0
         self._anchor(now_ns)
 
     def change(self, interval_ns: int, now_ns: int) -> None:
