@@ -1,8 +1,38 @@
-"""Kibitz's agent: a sampling profiler that lives inside the program it watches."""
+"""Kibitz's agent: a sampling profiler that lives inside the program it watches.
 
-from importlib.metadata import PackageNotFoundError, version
+``kibitz_agent.start(group="shop")`` begins, ``kibitz_agent.stop()`` ends; `Profiler` is what both work on. Nothing is
+imported before it is used, so that importing this package costs a host next to nothing.
+"""
 
-try:
-    __version__ = version("kibitz")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kibitz_agent.profiler import Profiler, start, stop
+
+    __version__: str
+
+__all__ = ["Profiler", "start", "stop"]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("kibitz")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in __all__:
+        from kibitz_agent import profiler
+
+        value = getattr(profiler, name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value

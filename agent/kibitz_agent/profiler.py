@@ -1,0 +1,293 @@
+"""The profiler: the agent's public face, its two threads, and its manners when the host starts, forks and ends.
+
+One thread turns a `session.Session` (looks at all threads, ends periods), the other runs `shipping.Shipping` (builds
+profiles, talks to the collector), so that sampling goes on while a report is in flight. Nothing here raises into the
+host: what goes wrong is one line in the log "kibitz".
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from kibitz_agent.config import ConfigError, Configuration, Settings, collector_url, group_name, log
+from kibitz_agent.fleet import Identity
+from kibitz_agent.limits import usable_memory_bytes
+from kibitz_agent.profile import Profile
+from kibitz_agent.reporters import Reporter
+from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Sampler
+from kibitz_agent.scheduler import Alarm
+from kibitz_agent.session import Clock, Session
+from kibitz_agent.shipping import Shipping
+
+STOP_TIMEOUT_S = 5.0
+"""How long the end of the host may be held up, at most, by the last report."""
+
+DEFAULT_COLLECTOR = "http://127.0.0.1:8787"
+
+_RETRY_S = 60.0
+_MAX_RETRY_S = 3600.0
+
+_running: weakref.WeakSet[Profiler] = weakref.WeakSet()
+_hooked = False
+
+
+class Profiler:
+    """Profiles this process from `start` to `stop`. May be started again after it was stopped.
+
+    ``reporter`` takes the profiles, ``identity`` says whose they are, ``settings`` are resolved ones or a
+    `Configuration` that the collector may still change. ``sampler`` makes a sampler; ``clock`` is the module `time`
+    or something like it.
+    """
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        identity: Identity,
+        settings: Settings | Configuration | None = None,
+        clock: Clock = time,
+        sampler: Callable[[], Sampler] = PythonSampler,
+    ) -> None:
+        self._reporter, self._identity, self._clock, self._new_sampler = reporter, identity, clock, sampler
+        if isinstance(settings, Settings):
+            settings = Configuration.of(settings)
+        self._configuration = settings or Configuration()
+        self._alarm = Alarm()
+        self._stopping = self._flushing = False
+        self._threads: list[threading.Thread] = []
+        self._shipping: Shipping | None = None
+        self._previous_sigterm: Any = None
+        self._has_sigterm = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; the collector may change them while the profiler runs."""
+        return self._configuration.settings
+
+    def is_running(self) -> bool:
+        """Whether the profiler's threads are alive in this process."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def start(self) -> bool:
+        """Begin to profile; True if the profiler runs now. Starting a running one changes nothing."""
+        if self.is_running():
+            return True
+        if not self.settings.enabled:
+            log.info("kibitz is not started: it is disabled by its settings")
+            return False
+        try:
+            self._start_threads()
+            self._install_sigterm()
+            atexit.register(self.stop)
+            _hook_forks()
+        except Exception as error:
+            log.warning("kibitz is not started: %s: %s", type(error).__name__, error)
+            self._stopping = True
+            self._alarm.wake()
+            return False
+        _running.add(self)
+        return True
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End sampling and report what was seen; returns within ``timeout_s`` seconds whatever the collector does.
+
+        Safe to call twice, from any thread, and from a signal handler that interrupted another call.
+        """
+        try:
+            self._stop(timeout_s)
+        except Exception as error:
+            log.warning("kibitz did not stop cleanly: %s: %s", type(error).__name__, error)
+
+    def flush(self) -> None:
+        """Ask for what was seen so far to be reported; does not wait for it. Safe in a signal handler."""
+        self._flushing = True
+        self._alarm.wake()
+
+    def _start_threads(self) -> None:
+        self._alarm = Alarm()
+        self._stopping = self._flushing = False
+        shipping = Shipping(
+            self._reporter, self._identity, self._configuration, self._clock, self._alarm.wake
+        )
+        self._shipping = shipping
+        self._threads = [
+            threading.Thread(
+                target=self._sample, args=(shipping, self._alarm), name=f"{OWN_THREADS}sampler", daemon=True
+            ),
+            threading.Thread(target=shipping.run, name=f"{OWN_THREADS}shipping", daemon=True),
+        ]
+        shipping.ask()
+        for thread in self._threads:
+            thread.start()
+
+    def _stop(self, timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        self._stopping = True
+        self._alarm.wake()
+        me = threading.current_thread()
+        was_running = self.is_running()
+        for thread in self._threads:
+            if thread is not me:
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+        if was_running:
+            self._reporter.close(max(0.0, deadline_s - time.monotonic()))
+        _running.discard(self)
+        atexit.unregister(self.stop)
+        self._restore_sigterm()
+
+    def _sample(self, shipping: Shipping, alarm: Alarm) -> None:
+        """The sampler thread. An unexpected error ends the session; a later one begins afresh."""
+        retry_s = _RETRY_S
+        while self._goes_on():
+            try:
+                self._turn(shipping, alarm)
+            except Exception as error:
+                log.warning(
+                    "kibitz rests for %.0f s after an error: %s: %s", retry_s, type(error).__name__, error
+                )
+                # Woken by a new setting or `stop`: only the latter counts.
+                until_s = time.monotonic() + retry_s
+                while self._goes_on() and (left_s := until_s - time.monotonic()) > 0:
+                    alarm.wait(left_s)
+                retry_s = min(2 * retry_s, _MAX_RETRY_S)
+        shipping.end()
+
+    def _turn(self, shipping: Shipping, alarm: Alarm) -> None:
+        session = Session(
+            self._new_sampler(), self._configuration, shipping, self._clock, usable_memory_bytes()
+        )
+        while self._goes_on():
+            wait_s = session.turn()
+            if self._take_flush():
+                session.flush()
+                shipping.send()
+            alarm.wait(wait_s)
+        session.flush()
+
+    def _goes_on(self) -> bool:
+        return not self._stopping
+
+    def _take_flush(self) -> bool:
+        asked, self._flushing = self._flushing, False
+        return asked
+
+    def _install_sigterm(self) -> None:
+        """Report before SIGTERM kills. Only the main thread may; a host that ignores the signal goes on doing so."""
+        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGTERM"):
+            return
+        previous = signal.getsignal(signal.SIGTERM)
+        if self._has_sigterm or previous is None or previous == signal.SIG_IGN:
+            return
+        self._previous_sigterm = previous
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._has_sigterm = True
+
+    def _restore_sigterm(self) -> None:
+        if not self._has_sigterm or threading.current_thread() is not threading.main_thread():
+            return
+        # A handler that the host has set since then is the host's, and stays.
+        if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, self._previous_sigterm)
+        self._has_sigterm = False
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous_sigterm
+        if callable(previous):
+            # The host has its own way to end, in its own time: the report goes on beside it.
+            self.flush()
+            previous(number, frame)
+            return
+        self.stop()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def begin_in_child(self) -> None:
+        """After a fork, in the child: nothing of the parent's is kept, sampling begins anew under the child's id."""
+        self._threads = []
+        self._identity = replace(self._identity, process_id=os.getpid())
+        self._start_threads()
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            # multiprocessing ends its children without running atexit.
+            util.register_after_fork(
+                self, lambda profiler: util.Finalize(None, profiler.stop, exitpriority=-100)
+            )
+
+
+def _hook_forks() -> None:
+    global _hooked
+    if not _hooked and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork_in_child)
+        _hooked = True
+
+
+def _after_fork_in_child() -> None:
+    for profiler in list(_running):
+        try:
+            profiler.begin_in_child()
+        except Exception as error:
+            log.warning("kibitz is not started in this child: %s: %s", type(error).__name__, error)
+
+
+_started: Profiler | None = None
+
+
+def start(group: str | None = None, collector: str | None = None, **settings: Any) -> Profiler:
+    """Profile this process into ``group`` of the collector at ``collector``, and return the `Profiler`.
+
+    Both are otherwise taken from the environment (KIBITZ_GROUP, KIBITZ_COLLECTOR), the collector at last from its
+    default, http://127.0.0.1:8787. ``settings`` are those of `config.Settings`. Never raises: what is wrong is logged,
+    and the profiler returned is not running. Starting twice returns the profiler that runs.
+    """
+    global _started
+    if _started is not None and _started.is_running():
+        log.info("kibitz runs already; this start changes nothing")
+        return _started
+    try:
+        _started = _assembled(group, collector, settings)
+    except Exception as error:
+        log.warning("kibitz is not started: %s", error if isinstance(error, ConfigError) else repr(error))
+        _started = Profiler(_Nowhere(), Identity(), Settings(enabled=False))
+    _started.start()
+    return _started
+
+
+def stop(timeout_s: float = STOP_TIMEOUT_S) -> None:
+    """End what `start` began and report what was seen; see `Profiler.stop`."""
+    if _started is not None:
+        _started.stop(timeout_s)
+
+
+def _assembled(group: str | None, collector: str | None, settings: dict[str, Any]) -> Profiler:
+    from kibitz_agent import fleet
+    from kibitz_agent.reporters.http import HttpReporter
+
+    name, url = group_name(group), collector_url(collector)
+    if not name:
+        raise ConfigError(
+            "group: expected a profiling group's name, found none; pass group= or set KIBITZ_GROUP"
+        )
+    identity = fleet.identify(name)
+    return Profiler(HttpReporter(url or DEFAULT_COLLECTOR, identity), identity, Configuration(settings))
+
+
+class _Nowhere:
+    """The reporter of a profiler that could not be set up."""
+
+    def configure(self) -> None:
+        return None
+
+    def report(self, profile: Profile) -> None:
+        pass
+
+    def close(self, timeout_s: float) -> None:
+        pass
