@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 
 _CODE = re.compile(r"`([^`\n]+)`")
-_MARKUP = re.compile(r"([\\`*_{}\[\]()~|!>+-])")
+_MARKUP = re.compile(r"([\\`*_\[\]~|])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _BREAK = "\u200b"
 
 
 def escaped(text: str) -> str:
     """``text`` (one paragraph, code in backticks) as markdown that shows exactly that."""
-    return "".join(_pieces(_CONTROL.sub(" ", text)))
+    return "".join(_pieces(" ".join(_CONTROL.sub(" ", text).split())))
 
 
 def code(text: str) -> str:

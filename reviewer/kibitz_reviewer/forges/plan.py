@@ -1,0 +1,160 @@
+"""The plan: which findings become inline comments, which go into the summary, and how either reads.
+
+Nothing here knows a forge's interface; a forge says which lines can carry a comment, and posts what comes out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kibitz_reviewer.finding import Confidence, Edit, Finding
+from kibitz_reviewer.forges.markdown import block, code, escaped
+from kibitz_reviewer.forges.marker import marker
+
+MAX_INLINE = 10
+MAX_LISTED = 100
+MAX_REMEMBERED = 3000
+MAX_BODY = 60_000
+MAX_MESSAGE = 2_000
+MAX_PATH = 300
+_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+
+Hunks = Mapping[str, Mapping[int, int]]
+"""For each path, the lines of the new file that are in the diff, each with the number of its hunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One inline comment on ``line`` of the new file, or on ``start_line`` to ``line`` where a suggestion needs it."""
+
+    path: str
+    line: int
+    start_line: int | None
+    body: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to say inline, and the findings that only the summary can carry."""
+
+    comments: tuple[Comment, ...]
+    rest: tuple[Finding, ...]
+
+
+def lines_of(patch: str) -> dict[int, int]:
+    """The lines of the new file that ``patch`` (hunks, with or without a header) shows: line to hunk number."""
+    lines: dict[int, int] = {}
+    hunk, number = -1, 0
+    for text in patch.split("\n"):
+        start = _HUNK.match(text)
+        if start:
+            hunk, number = hunk + 1, int(start[1])
+        elif hunk >= 0 and text[:1] in ("+", " "):
+            lines[number] = hunk
+            number += 1
+    return lines
+
+
+def rank(finding: Finding) -> tuple[int, str, int, int]:
+    """Sort key: the findings most worth a person's time first."""
+    return (-finding.severity * finding.confidence, finding.path, finding.line, finding.column)
+
+
+def planned(findings: Iterable[Finding], hunks: Hunks, limit: int = MAX_INLINE) -> Plan:
+    """At most ``limit`` comments, one a line, the weightiest first; whatever cannot be inline is the rest."""
+    by_line: dict[tuple[str, int], list[Finding]] = defaultdict(list)
+    rest: list[Finding] = []
+    for finding in sorted(findings, key=rank):
+        inline = finding.confidence > Confidence.LOW and finding.line in hunks.get(finding.path, {})
+        (by_line[finding.path, finding.line] if inline else rest).append(finding)
+    groups = list(by_line.values())
+    taken: dict[str, set[int]] = defaultdict(set)
+    comments = [_comment(group, hunks[group[0].path], taken[group[0].path]) for group in groups[:limit]]
+    for group in groups[limit:]:
+        rest.extend(group)
+    return Plan(tuple(comments), tuple(sorted(rest, key=rank)))
+
+
+def summary(inline: int, rest: Sequence[Finding], preface: str = "") -> str:
+    """The review's own text: a count, then the findings no line of the diff carries, remembered by their marker."""
+    total = inline + len(rest)
+    lines = [f"**Kibitz** found {total} thing{'s' if total != 1 else ''} worth a look."]
+    if preface:
+        lines += ["", preface]
+    tail = marker(finding.fingerprint for finding in rest[:MAX_REMEMBERED])
+    room = MAX_BODY - len(tail)
+    if rest:
+        lines += ["", "<details><summary>Outside the changed lines, or beyond what fits inline</summary>", ""]
+        lines += _listed(rest, room - 1_000)
+        lines += ["", "</details>"]
+    return "\n".join(lines) + (f"\n\n{tail}" if tail else "")
+
+
+def _listed(rest: Sequence[Finding], room: int) -> list[str]:
+    lines: list[str] = []
+    for count, finding in enumerate(rest):
+        line = (
+            f"- {code(finding.path[:MAX_PATH])}:{finding.line} **{finding.severity.label}** "
+            f"{code(finding.rule)}: {escaped(finding.message[:MAX_MESSAGE])}"
+        )
+        room -= len(line) + 1
+        if count == MAX_LISTED or room < 0:
+            lines.append(f"- and {len(rest) - count} more: run `kibitz review` to see all of them.")
+            break
+        lines.append(line)
+    return lines
+
+
+def _comment(group: list[Finding], lines: Mapping[int, int], taken: set[int]) -> Comment:
+    """The comment for the findings of one line, with the fix as a suggestion if there is one and it fits."""
+    edit = _suggestable(group, lines, taken)
+    first = group[0]
+    parts = [_said(finding) for finding in group]
+    start_line, line = None, first.line
+    if edit is not None:
+        taken.update(range(edit.line, edit.end_line + 1))
+        line = edit.end_line
+        start_line = edit.line if edit.line < line else None
+        parts.append(_suggestion(group, edit))
+    tail = marker(finding.fingerprint for finding in group)
+    body = "\n\n".join(parts)
+    return Comment(
+        first.path, line, start_line, f"{_cut(body, MAX_BODY - len(tail))}\n\n{tail}", tuple(group)
+    )
+
+
+def _said(finding: Finding) -> str:
+    weaknesses = "".join(f" · CWE-{number}" for number in finding.cwe)
+    return (
+        f"**{finding.severity.label}** {escaped(finding.message[:MAX_MESSAGE])}\n\n"
+        f"<sub>{finding.category} · {code(finding.rule)}{weaknesses} · "
+        f"silence with {code(f'# kibitz: ignore[{finding.rule}] reason')}</sub>"
+    )
+
+
+def _suggestable(group: list[Finding], lines: Mapping[int, int], taken: set[int]) -> Edit | None:
+    """The one plain replacement of commented lines, inside one hunk and not overlapping another, or None."""
+    fixes = [finding.fix for finding in group if finding.fix is not None]
+    if len(fixes) != 1 or len(fixes[0].edits) != 1:
+        return None
+    edit = fixes[0].edits[0]
+    covered = range(edit.line, edit.end_line + 1)
+    if group[0].line not in covered or len(edit.text) > MAX_BODY // 4:
+        return None
+    one_hunk = len({lines.get(number, -1) for number in covered}) == 1
+    return edit if one_hunk and not taken.intersection(covered) else None
+
+
+def _suggestion(group: list[Finding], edit: Edit) -> str:
+    fix = next(finding.fix for finding in group if finding.fix is not None)
+    caution = "" if fix.safe else " (read it before you apply it)"
+    return f"{escaped(fix.title)}{caution}:\n\n{block(edit.text, 'suggestion')}"
+
+
+def _cut(body: str, room: int) -> str:
+    """``body``, or as much as a comment may hold: a cut inside a fenced block would swallow the marker."""
+    return body if len(body) <= room else body.replace("```", "'''")[: room - 20] + " (cut)"
