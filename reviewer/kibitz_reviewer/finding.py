@@ -73,7 +73,7 @@ class Finding:
 
     ``rule`` is the rule's id (``mutable-default``; pylint's symbol behind ``pylint-`` for its messages), ``path`` is
     relative with forward slashes, ``scope`` the qualified name of the function or class around it ("" at module level),
-    ``snippet`` the text the finding covers. ``fingerprint`` survives moves within a file: no line number goes into it.
+    ``snippet`` the text the finding covers, ``source_line`` the whole of its first line. ``fingerprint`` survives moves within a file: no line number goes into it.
     ``anchor`` (line, column, end line, end column) is the node a fix changes, where it is not the finding's own.
     """
 
@@ -90,6 +90,7 @@ class Finding:
     cwe: tuple[int, ...] = ()
     scope: str = ""
     snippet: str = ""
+    source_line: str = ""
     fingerprint: str = ""
     fix: Fix | None = None
     anchor: tuple[str, int, int, int, int] | None = None

@@ -126,6 +126,7 @@ class Rule:
             cwe=self.cwe,
             scope=module.scope_name(node),
             snippet=module.text(span),
+            source_line=module.line(span.line),
             anchor=(type(target).__name__, *module.position(target)) if self.fix else None,
         )
 

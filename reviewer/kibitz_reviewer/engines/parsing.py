@@ -7,8 +7,23 @@ refuse it. Of a file that libcst alone understands, the statements `ast` refuses
 from __future__ import annotations
 
 import ast
+import re
+import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+# What libcst's recursive parser is given to read: a process that overflows its stack is gone without a word.
+MAX_NESTING = 150
+MAX_OPERATORS = 3000
+STACK_BYTES = 256 * 1024 * 1024
+
+_OPENING, _CLOSING = "([{", ")]}"
+_OPERATOR = re.compile(r"[-+~*/%&|^<>=.@!]|\b(?:not|and|or|if|else|elif|lambda|await|in|is)\b")
 
 
 class UnparsableError(Exception):
@@ -29,12 +44,17 @@ class Parsed:
 
 def parse(source: str) -> Parsed:
     """The tree of ``source``; raises ``UnparsableError``."""
+    source = source.removeprefix("\ufeff")
     try:
         return Parsed(parse_ast(source))
     except SyntaxError as error:
-        raise UnparsableError(error.msg, error.lineno or 0) from None
+        refusal = UnparsableError(error.msg, error.lineno or 0)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UnparsableError(str(error) or type(error).__name__) from None
+        raise UnparsableError(str(error) or "nested too deeply for Python's own parser") from None
+    try:
+        return _without_newer(source, parse_cst(source))
+    except UnparsableError:
+        raise refusal from None
 
 
 def parse_ast(source: str) -> ast.Module:
@@ -42,3 +62,107 @@ def parse_ast(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source)
+
+
+def parse_cst(source: str) -> cst.Module:
+    """The libcst tree; raises ``UnparsableError``, also for nesting that its parser might not survive."""
+    import libcst as cst
+
+    _refuse_deep(source)
+    result: list[cst.Module] = []
+    errors: list[UnparsableError] = []
+
+    def work() -> None:
+        try:
+            result.append(cst.parse_module(source))
+        except cst.ParserSyntaxError as error:
+            errors.append(UnparsableError(error.message, error.raw_line))
+        except Exception as error:
+            errors.append(UnparsableError(f"libcst: {error}"))
+
+    # The parser recurses in native code: it gets a stack of its own, large enough for what _refuse_deep lets through.
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=work, name="kibitz-libcst")
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    if errors:
+        raise errors[0]
+    return result[0]
+
+
+def _refuse_deep(source: str) -> None:
+    """Raise if brackets nest, or operators chain within one statement, beyond what people write."""
+    depth = operators = 0
+    for number, line in enumerate(source.split("\n"), 1):
+        for character in line:
+            if character in _OPENING:
+                depth += 1
+            elif character in _CLOSING:
+                depth = max(0, depth - 1)
+            if depth > MAX_NESTING:
+                raise UnparsableError(f"brackets nest deeper than {MAX_NESTING}", number)
+        operators = len(_OPERATOR.findall(line)) + (operators if depth else 0)
+        if operators > MAX_OPERATORS:
+            raise UnparsableError(f"more than {MAX_OPERATORS} operators in one statement", number)
+        if len(line) - len(line.lstrip()) > 8 * MAX_NESTING:
+            raise UnparsableError("indented too deeply", number)
+
+
+def _without_newer(source: str, tree: cst.Module) -> Parsed:
+    """Parse with `ast` what it can read: the smallest statements it cannot are blanked, and named as skipped."""
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
+    places = wrapper.resolve(PositionProvider)
+    lines = source.split("\n")
+    skipped: list[tuple[int, int]] = []
+    for statement in _refused(wrapper.module.body, wrapper.module):
+        place = places[statement]
+        first = min([place.start.line, *(places[d].start.line for d in getattr(statement, "decorators", ()))])
+        skipped.append((first, place.end.line))
+        indent = " " * place.start.column
+        lines[first - 1 : place.end.line] = [indent + "pass", *[""] * (place.end.line - first)]
+    try:
+        return Parsed(parse_ast("\n".join(lines)), tuple(skipped))
+    except (SyntaxError, ValueError) as error:
+        # Newer syntax in a place that is no statement of its own: nothing of the file can be read, and it says so.
+        if skipped == [(1, len(lines))]:
+            raise UnparsableError(str(error)) from None
+        return Parsed(ast.Module(body=[], type_ignores=[]), ((1, len(lines)),))
+
+
+def _refused(statements: object, module: cst.Module) -> Iterator[cst.BaseStatement]:
+    """The smallest statements `ast` does not parse by themselves; bodies of functions and classes are entered."""
+    import libcst as cst
+
+    for statement in statements if isinstance(statements, list | tuple) else ():
+        if _readable(module.code_for_node(statement)):
+            continue
+        body = getattr(statement, "body", None)
+        inner = body.body if isinstance(body, cst.IndentedBlock) else None
+        shell = statement.with_changes(body=cst.IndentedBlock([_pass()])) if inner is not None else None
+        if shell is not None and _readable(module.code_for_node(shell)):
+            yield from _refused(inner, module)
+        else:
+            yield statement
+
+
+def _pass() -> cst.SimpleStatementLine:
+    import libcst as cst
+
+    return cst.SimpleStatementLine([cst.Pass()])
+
+
+def _readable(code: str) -> bool:
+    """Whether `ast` parses a statement on its own: inside a function, where return, yield and await are at home."""
+    inside = "async def _():\n while 1:\n" + "".join(f"  {line}\n" for line in code.strip("\n").split("\n"))
+    for text in (code, inside):
+        try:
+            parse_ast(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return True
+    return False

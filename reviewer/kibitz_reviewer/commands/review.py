@@ -1,0 +1,170 @@
+"""Review Python source: files, folders, or just the lines a change touches.
+
+Reads the source without ever running it. Without PATH, --diff or --patch it reviews the current folder.
+
+  kibitz review src                       every Python file beneath src
+  kibitz review --diff main               what this branch and the files on disk changed since main
+  kibitz review --diff v1.0..v1.1         what one commit changed against another
+  git diff | kibitz review --patch -      what a unified diff changed (applied to the files here)
+
+A comment `# kibitz: ignore[RULE] reason` on a line answers a finding there; `kibitz rules RULE` explains a rule.
+Exit status: 0 if nothing is at or above --fail-on, 1 if something is, 2 if the review could not be done as asked
+(no such file, not a repository, a broken patch, a file named or changed that does not parse, a forge that refused).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kibitz_reviewer.runner import Review, Target
+    from kibitz_reviewer.targets import Selection
+
+FOUND, USAGE = 1, 2
+NEVER = "never"
+SEVERITIES = ("info", "low", "medium", "high", "critical", NEVER)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `kibitz review`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, help="files or folders (default: this folder)"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument(
+        "--diff",
+        metavar="BASE[..HEAD]",
+        help="only lines changed since BASE: on disk, or in the commit HEAD; counted from where they parted",
+    )
+    change.add_argument(
+        "--patch", metavar="FILE", help="only lines a unified diff added to the files here (-: stdin)"
+    )
+    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="write the report to FILE instead of stdout"
+    )
+    parser.add_argument(
+        "--fail-on",
+        metavar="SEVERITY",
+        type=str.lower,
+        choices=SEVERITIES,
+        default="high",
+        help=f"exit with 1 if a finding is at least this severe: {', '.join(SEVERITIES)} (default: high)",
+    )
+    parser.add_argument(
+        "--fix", action="store_true", help="first make the fixes that keep behaviour, in the files"
+    )
+    parser.add_argument("--post", metavar="FORGE", help="also put new findings on the pull request (github)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Review what ``args`` ask for, publish, and return the exit status."""
+    from kibitz_reviewer.diff import DiffError
+    from kibitz_reviewer.targets import SelectionError
+
+    try:
+        selection = _select(args)
+    except (DiffError, SelectionError) as error:
+        return _refuse(str(error))
+    result = _review(args, selection)
+    try:
+        _write(args, result)
+    except OSError as error:
+        return _refuse(f"--output {args.output}: {error.strerror or error}")
+    if args.post and not _post(args.post, result):
+        return USAGE
+    asked = {target.path for target in selection.targets if target.asked}
+    if any(problem.broken and problem.path in asked for problem in result.problems):
+        return USAGE
+    return _status(args.fail_on, result)
+
+
+def _select(args: argparse.Namespace) -> Selection:
+    from kibitz_reviewer import targets
+
+    here = Path.cwd()
+    if args.fix and args.diff is not None and ".." in args.diff:
+        raise targets.SelectionError("--fix changes files on disk: use --diff BASE, without ..HEAD")
+    if args.diff is not None:
+        return targets.of_diff(args.diff, args.paths, here)
+    if args.patch is not None:
+        return targets.of_patch(args.patch, args.paths, here)
+    return targets.of_paths(args.paths or [Path()], here)
+
+
+def _review(args: argparse.Namespace, selection: Selection) -> Review:
+    """Fix if asked to, then review what is there."""
+    from kibitz_reviewer.runner import PYLINT_UP_TO_FILES, review
+
+    is_change = args.diff is not None or args.patch is not None
+    targets = selection.targets
+    if args.fix:
+        targets = _fix(selection)
+    result = review(targets, with_pylint=is_change or len(targets) <= PYLINT_UP_TO_FILES)
+    result.problems = [*selection.problems, *result.problems]
+    return result
+
+
+def _fix(selection: Selection) -> list[Target]:
+    from dataclasses import replace
+
+    from kibitz_reviewer.rewrite import rewrite_file
+    from kibitz_reviewer.runner import Problem
+    from kibitz_reviewer.sources import UnreadableError
+
+    fixed, targets = 0, []
+    for target in selection.targets:
+        try:
+            done, changed = rewrite_file(target)
+        except UnreadableError as error:
+            # The review itself reports what cannot be read; only what cannot be written is news.
+            if not error.broken and "not written" in str(error):
+                selection.problems.append(Problem(target.path, str(error)))
+            done, changed = 0, target.changed
+        fixed += done
+        targets.append(replace(target, changed=changed))
+    print(f"kibitz review: {fixed} fixed", file=sys.stderr)
+    return targets
+
+
+def _write(args: argparse.Namespace, result: Review) -> None:
+    from kibitz_reviewer.publish import publisher, text
+
+    report = publisher(args.format).render(result)
+    if args.output is None:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(report.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    args.output.write_text(report, encoding="utf-8", errors="backslashreplace")
+    print(f"{text.summary(result)} Written to {args.output}.", file=sys.stderr)
+
+
+def _post(name: str, result: Review) -> bool:
+    from kibitz_reviewer.forges import ForgeError, connect
+
+    try:
+        posted = connect(name, os.environ).publish(result.findings)
+    except ForgeError as error:
+        print(f"kibitz review: --post {name}: {error}", file=sys.stderr)
+        return False
+    print(f"kibitz review: {posted}", file=sys.stderr)
+    return True
+
+
+def _status(fail_on: str, result: Review) -> int:
+    from kibitz_reviewer.finding import Severity
+
+    if fail_on == NEVER:
+        return 0
+    limit = Severity.named(fail_on)
+    return FOUND if any(finding.severity >= limit for finding in result.findings) else 0
+
+
+def _refuse(message: str) -> int:
+    print(f"kibitz review: {message}", file=sys.stderr)
+    return USAGE

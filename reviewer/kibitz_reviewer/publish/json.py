@@ -1,0 +1,55 @@
+"""The report for scripts: one JSON object with ``version``, ``summary``, ``findings`` and ``problems``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kibitz_reviewer.finding import Finding, Fix
+from kibitz_reviewer.runner import Review
+
+VERSION = 1
+
+
+def render(review: Review) -> str:
+    """The review as JSON, indented by two."""
+    report = {
+        "version": VERSION,
+        "summary": {
+            "files": review.files,
+            "lines": review.lines,
+            "findings": len(review.findings),
+            "suppressed": review.suppressed,
+        },
+        "findings": [finding_object(finding) for finding in review.findings],
+        "problems": [
+            {"path": p.path, "line": p.line or None, "message": p.message, "broken": p.broken}
+            for p in review.problems
+        ],
+    }
+    return json.dumps(report, indent=2) + "\n"
+
+
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """A finding as plain data; lines and columns are 1-based, ``end_column`` is exclusive."""
+    return {
+        "rule": finding.rule,
+        "path": finding.path,
+        "line": finding.line,
+        "column": finding.column,
+        "end_line": finding.end_line,
+        "end_column": finding.end_column,
+        "severity": finding.severity.label,
+        "category": finding.category,
+        "confidence": finding.confidence.label,
+        "cwe": list(finding.cwe),
+        "message": finding.message,
+        "scope": finding.scope,
+        "fingerprint": finding.fingerprint,
+        "fix": None if finding.fix is None else _fix(finding.fix),
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    edits = [{"line": edit.line, "end_line": edit.end_line, "text": edit.text} for edit in fix.edits]
+    return {"title": fix.title, "safe": fix.safe, "edits": edits}

@@ -1,0 +1,255 @@
+"""From files to findings: reads, indexes, runs the rules that a file can concern, suppresses, fingerprints.
+
+Files are independent, so many are spread over processes. Nothing that goes wrong with one file stops the others, and
+nothing goes wrong silently: what could not be reviewed is in the result as a problem.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kibitz_reviewer.engines import pylint
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.parsing import UnparsableError
+from kibitz_reviewer.finding import Finding, fingerprinted
+from kibitz_reviewer.fixes import with_fixes
+from kibitz_reviewer.rule import Rule, all_rules
+from kibitz_reviewer.sources import Source, UnreadableError, decode, read
+from kibitz_reviewer.suppress import Suppressions, keep, suppressions
+
+POOL_FROM_FILES = 20
+CHUNK_BYTES = 200_000
+PYLINT_UP_TO_FILES = 20
+PROGRESS_AFTER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that kept (part of) a file from being reviewed. ``broken``: the file itself is at fault."""
+
+    path: str
+    message: str
+    line: int = 0
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file to review: the path to show, where it is on disk, and its bytes where they are not those on disk.
+
+    ``changed`` limits the findings to those that touch these lines; None: no limit. ``asked``: the user named this very
+    file, or the change touches it.
+    """
+
+    path: str
+    place: Path
+    content: bytes | None = None
+    changed: frozenset[int] | None = None
+    asked: bool = False
+
+    def source(self) -> Source:
+        """The file's text; raises ``UnreadableError``."""
+        return read(self.place) if self.content is None else decode(self.content)
+
+
+@dataclass(slots=True)
+class Review:
+    """The outcome: findings in order, problems, and the size of what was looked at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: int = 0
+    lines: int = 0
+    suppressed: int = 0
+
+    def add(self, other: Review) -> None:
+        """Take in the outcome of other files."""
+        self.findings += other.findings
+        self.problems += other.problems
+        self.files += other.files
+        self.lines += other.lines
+        self.suppressed += other.suppressed
+
+
+def review(targets: Sequence[Target], *, with_pylint: bool = False) -> Review:
+    """Review ``targets``; ``with_pylint`` also asks pylint about them, where they are few or changed."""
+    result = Review()
+    progress = _Progress(len(targets))
+    for part in _over_processes(targets) if len(targets) >= POOL_FROM_FILES else map(review_file, targets):
+        result.add(part)
+        progress.step(part.files + len(part.problems))
+    progress.done()
+    if with_pylint:
+        _ask_pylint(targets, result)
+    result.findings.sort(key=lambda finding: finding.order)
+    result.problems.sort(key=lambda problem: (problem.path, problem.line))
+    return result
+
+
+def review_file(target: Target) -> Review:
+    """Review one file with our own rules."""
+    try:
+        return review_source(target.source().text, target.path, target.changed)
+    except UnreadableError as error:
+        return Review(problems=[Problem(target.path, str(error), broken=error.broken)])
+
+
+def review_source(
+    text: str, path: str, changed: frozenset[int] | None = None, rules: Sequence[Rule] | None = None
+) -> Review:
+    """Review a source text with ``rules`` (default: all), limited to findings that touch ``changed`` lines."""
+    try:
+        module = Module(text, path)
+    except UnparsableError as error:
+        return Review(problems=[Problem(path, f"does not parse: {error}", error.line, broken=True)])
+    result = Review(files=1, lines=len(module.lines))
+    for first, last in module.skipped:
+        where = f"line {first}" if first == last else f"lines {first}-{last}"
+        reason = (
+            f"{where}: syntax newer than Python {sys.version_info[0]}.{sys.version_info[1]}, not reviewed"
+        )
+        result.problems.append(Problem(path, reason, first))
+    found: list[Finding] = []
+    for rule in all_rules() if rules is None else rules:
+        if rule.wants(module.source, module.words):
+            found += _checked(rule, module, result)
+    # Fingerprints are given before anything is left out: an ordinal must not depend on what a change touches.
+    kept, result.suppressed = keep(fingerprinted(found), suppressions(text))
+    result.findings = with_fixes(module, touching(kept, changed))
+    return result
+
+
+def touching(findings: Iterable[Finding], changed: frozenset[int] | None) -> list[Finding]:
+    """The findings that lie, in part at least, on ``changed`` lines; all of them if that is None."""
+    if changed is None:
+        return list(findings)
+    return [f for f in findings if any(line in changed for line in range(f.line, f.end_line + 1))]
+
+
+def _checked(rule: Rule, module: Module, result: Review) -> list[Finding]:
+    """A rule's findings; a rule that fails is a problem of ours to report, not a reason to stop."""
+    try:
+        return list(rule.check(module))
+    except Exception as error:
+        result.problems.append(
+            Problem(module.path, f"rule {rule.id} failed: {type(error).__name__}: {error}")
+        )
+        return []
+
+
+def _ask_pylint(targets: Sequence[Target], result: Review) -> None:
+    texts: dict[str, str] = {}
+    changed: dict[str, frozenset[int] | None] = {}
+    broken = {problem.path for problem in result.problems if problem.broken}
+    for target in targets:
+        if target.path not in broken:
+            try:
+                texts[target.path] = target.source().text
+            except UnreadableError:
+                continue
+            changed[target.path] = target.changed
+    try:
+        theirs = pylint.review(texts)
+    except pylint.PylintError as error:
+        result.problems.append(Problem("", f"{error}; its messages are missing from this review"))
+        return
+    hints: dict[str, Suppressions] = {path: suppressions(texts[path]) for path in {f.path for f in theirs}}
+    for path in sorted(hints):
+        here = fingerprinted(finding for finding in theirs if finding.path == path)
+        kept, suppressed = keep(here, hints[path])
+        result.suppressed += suppressed
+        result.findings += pylint.without_duplicates(result.findings, touching(kept, changed[path]))
+
+
+# Many files
+
+
+def _over_processes(targets: Sequence[Target]) -> Iterable[Review]:
+    """Review over all processors; a file that takes its process down with it becomes a problem."""
+    workers = min(os.cpu_count() or 1, 16)
+    left = _chunks(targets)
+    # Forking is quick, but only safe while this process has one thread.
+    forks = sys.platform == "linux" and threading.active_count() == 1
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    lost: list[Target] = []
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        running: dict[Future[Review], list[Target]] = {
+            pool.submit(_review_chunk, chunk): chunk for chunk in left
+        }
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                chunk = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    lost += chunk
+    for target in lost:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            try:
+                yield pool.submit(review_file, target).result()
+            except BrokenProcessPool:
+                yield Review(
+                    problems=[Problem(target.path, "reviewing it ended the process; left out", broken=True)]
+                )
+
+
+def _review_chunk(targets: list[Target]) -> Review:
+    result = Review()
+    for target in targets:
+        result.add(review_file(target))
+    return result
+
+
+def _chunks(targets: Sequence[Target]) -> list[list[Target]]:
+    """Targets in chunks of about equal size in bytes, the largest files first so that none is left to the end."""
+    sized = sorted(((_size(target), target) for target in targets), key=lambda pair: -pair[0])
+    chunks: list[list[Target]] = []
+    filled = CHUNK_BYTES
+    for size, target in sized:
+        if filled + size > CHUNK_BYTES:
+            chunks.append([])
+            filled = 0
+        chunks[-1].append(target)
+        filled += size
+    return chunks
+
+
+def _size(target: Target) -> int:
+    if target.content is not None:
+        return len(target.content)
+    try:
+        return target.place.stat().st_size
+    except OSError:
+        return 0
+
+
+class _Progress:
+    """A line on stderr for reviews of more than two seconds, rewritten in place on a terminal."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._clock = total, clock
+        self._next = clock() + PROGRESS_AFTER_S
+        self._count, self._shown = 0, False
+
+    def step(self, count: int) -> None:
+        self._count = min(self._count + count, self._total)
+        if self._clock() < self._next or not sys.stderr:
+            return
+        self._next = self._clock() + PROGRESS_AFTER_S
+        self._shown = True
+        end = "\r" if sys.stderr.isatty() else "\n"
+        print(f"kibitz review: {self._count} of {self._total} files", end=end, file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        if self._shown and sys.stderr.isatty():
+            print(" " * 60, end="\r", file=sys.stderr)

@@ -1,0 +1,119 @@
+"""What a review is to look at: files named, or the files a change touches with their changed lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kibitz_reviewer.diff import Changes, DiffError, Repository, mismatch, parse, split_range
+from kibitz_reviewer.runner import Problem, Target
+from kibitz_reviewer.sources import SUFFIXES, UnreadableError, expand, read, relative
+
+
+@dataclass(slots=True)
+class Selection:
+    """The files to review, and what was left out and why."""
+
+    targets: list[Target] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class SelectionError(Exception):
+    """What was asked for is not there; the message says what was expected."""
+
+
+def of_paths(paths: Sequence[Path], base: Path) -> Selection:
+    """The Python files that ``paths`` name, shown relative to ``base``. Raises ``SelectionError`` for one that is not."""
+    for path in paths:
+        if not path.exists():
+            raise SelectionError(f"{path}: no such file or folder")
+    selection = Selection()
+    named = {path.absolute() for path in paths}
+    for file, reason in expand(paths):
+        shown = relative(file, base)
+        if reason is None:
+            selection.targets.append(Target(shown, file, asked=file.absolute() in named))
+        else:
+            selection.problems.append(Problem(shown, reason))
+    return selection
+
+
+def of_diff(text: str, paths: Sequence[Path], base: Path) -> Selection:
+    """The Python files that ``BASE`` or ``BASE..HEAD`` changed, shown relative to the repository's top."""
+    base_name, head_name = split_range(text)
+    repository = Repository(base)
+    head = repository.commit(head_name or "HEAD")
+    start = repository.base(repository.commit(base_name), head)
+    changes = repository.changes(start, head if head_name else None)
+    selection = Selection()
+    for path, changed in _reviewable(changes, selection, repository.root, paths):
+        content = repository.content(head, path) if head_name else None
+        place = repository.root / path
+        selection.targets.append(Target(path, place, content, frozenset(changed), asked=True))
+    return selection
+
+
+def of_patch(file: str, paths: Sequence[Path], base: Path) -> Selection:
+    """The Python files on disk that a unified diff (``-``: from standard input) has been applied to."""
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise SelectionError(f"--patch {file}: {error.strerror or error}") from None
+    try:
+        changes = parse(content)
+    except DiffError as error:
+        raise DiffError(f"--patch {file}: {error}") from None
+    root = _root_of(changes, base)
+    selection = Selection()
+    for path, changed in _reviewable(changes, selection, root, paths):
+        place = root / path
+        if not place.exists():
+            selection.problems.append(Problem(path, "the patch changes it, but there is no such file here"))
+            continue
+        selection.targets.append(Target(path, place, None, frozenset(changed), asked=True))
+        _compare(path, place, changed, selection)
+    return selection
+
+
+def _reviewable(
+    changes: Changes, selection: Selection, root: Path, paths: Sequence[Path]
+) -> list[tuple[str, dict[int, str]]]:
+    """Python files with added lines, within ``root`` and within ``paths`` if any are given."""
+    top = root.resolve()
+    limits = [path.resolve() for path in paths]
+    found = []
+    for path in changes.binary:
+        if Path(path).suffix in SUFFIXES:
+            selection.problems.append(Problem(path, "skipped: the change is binary"))
+    for path, added in sorted(changes.added.items()):
+        place = (root / path).resolve()
+        if Path(path).suffix not in SUFFIXES or not added:
+            continue
+        if not place.is_relative_to(top):
+            selection.problems.append(Problem(path, "skipped: it lies outside the tree"))
+        elif not limits or any(place.is_relative_to(limit) for limit in limits):
+            found.append((path, added))
+    return found
+
+
+def _root_of(changes: Changes, base: Path) -> Path:
+    """Where a patch's paths start: here, or at the top of the repository if that is where its files are."""
+    if any((base / path).exists() for path in changes.added):
+        return base
+    try:
+        return Repository(base).root
+    except DiffError:
+        return base
+
+
+def _compare(path: str, place: Path, added: dict[int, str], selection: Selection) -> None:
+    try:
+        lines = read(place).text.split("\n")
+    except UnreadableError:
+        return
+    line = mismatch(added, lines)
+    if line is not None:
+        reason = "differs here from what the patch says; is the patch applied?"
+        selection.problems.append(Problem(path, reason, line))
