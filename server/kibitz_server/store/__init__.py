@@ -1,0 +1,121 @@
+"""Where profiles are kept. `Store` is what the rest of the collector knows of it; `sql` is its first member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kibitz_agent.profile import Frame, Header, Labels, Profile, ValueType
+
+Ints = npt.NDArray[np.int64]
+
+
+class StoreError(Exception):
+    """The store cannot do its work (disk full, read-only, damaged); the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A profiling group and what has arrived for it. Times in seconds since the epoch; 0: nothing yet."""
+
+    name: str
+    created: float
+    first_seen: float = 0.0
+    last_seen: float = 0.0
+    profiles: int = 0
+    instances: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is asked for: a group's profiles whose period ends in [start, end), seconds since the epoch."""
+
+    group: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of many profiles, end to end. All arrays have one row per sample.
+
+    ``profile`` is the row's position in ``headers``; ``node`` and ``labels`` index the group's dictionary; ``values`` has
+    one column per value type.
+    """
+
+    headers: Sequence[Header]
+    profile: Ints
+    node: Ints
+    labels: Ints
+    value_types: tuple[ValueType, ...]
+    values: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """A group's call tree and label sets, dense: row ``i`` describes id ``i``. A parent's id is below its children's."""
+
+    parent: Ints
+    frame: Ints
+    line: Ints
+    depth: Ints
+    frames: Sequence[Frame]
+    label_sets: Sequence[Labels]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFinding:
+    """A finding as it is kept: what `kibitz_server.findings` makes and the pages show. Times in epoch seconds."""
+
+    id: str
+    group: str
+    kind: str
+    frame: str
+    start: float
+    end: float
+    reason: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Keeps profiles, the groups they belong to, and what was found in them. Safe to use from many threads."""
+
+    def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
+        """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
+
+    def create_group(self, name: str, now: float) -> bool:
+        """Make an empty group; False if it exists."""
+
+    def delete_group(self, name: str) -> bool:
+        """Forget a group and all that belongs to it; False if there is none."""
+
+    def groups(self) -> list[Group]:
+        """All groups, the most recently active first."""
+
+    def group(self, name: str) -> Group | None:
+        """One group, or None."""
+
+    def samples(self, span: Span) -> Samples:
+        """All samples of the span's profiles; empty arrays when there are none."""
+
+    def dictionary(self, group: str) -> Dictionary:
+        """The group's call tree and label sets; grows, never changes."""
+
+    def watermark(self, group: str) -> int:
+        """A number that grows with every profile added to the group."""
+
+    def save_findings(self, group: str, found: Sequence[StoredFinding]) -> None:
+        """Add findings, or replace those of equal id."""
+
+    def findings(self, group: str | None = None) -> list[StoredFinding]:
+        """Findings of one group or of all, the latest first."""
+
+    def check(self) -> list[str]:
+        """What is wrong with the store, in sentences; empty when it is sound."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
