@@ -55,8 +55,7 @@ def explanation(rule: Rule) -> str:
     ]
     for title, examples in (("Noncompliant", rule.noncompliant), ("Compliant", rule.compliant)):
         for example in examples:
-            code = textwrap.dedent(example).strip("\n")
-            parts.append(f"{title}:\n\n" + "\n".join(f"    {line}".rstrip() for line in code.split("\n")))
+            parts.append(f"{title}:\n\n" + textwrap.indent(_code(example), "    "))
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,12 +97,14 @@ def _facts(rule: Rule) -> list[tuple[str, str]]:
     return facts
 
 
+def _code(example: str) -> str:
+    return textwrap.dedent(example).strip("\n")
+
+
 def _section(rule: Rule) -> str:
     parts = [f"### {rule.id}", " · ".join(f"{key}: {value}" for key, value in _facts(rule)), rule.help]
     for title, examples in (("Noncompliant:", rule.noncompliant[:1]), ("Compliant:", rule.compliant[:1])):
-        parts += [
-            f"{title}\n\n```python\n{textwrap.dedent(example).strip('\n')}\n```" for example in examples
-        ]
+        parts += [f"{title}\n\n```python\n{_code(example)}\n```" for example in examples]
     return "\n\n".join(parts)
 
 

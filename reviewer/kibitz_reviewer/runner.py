@@ -111,7 +111,7 @@ def review_source(
         module = Module(text, path)
     except UnparsableError as error:
         return Review(problems=[Problem(path, f"does not parse: {error}", error.line, broken=True)])
-    result = Review(files=1, lines=len(module.lines))
+    result = Review(files=1, lines=len(module.lines) - (module.lines[-1] == ""))
     for first, last in module.skipped:
         where = f"line {first}" if first == last else f"lines {first}-{last}"
         reason = (

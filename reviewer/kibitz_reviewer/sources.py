@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_BYTES = 1_000_000
+UNDECLARED = "not UTF-8, and no coding line on line 1 or 2 says what else (PEP 263)"
 BOM = b"\xef\xbb\xbf"
 SUFFIXES = frozenset({".py", ".pyi", ".pyw"})
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "__pypackages__"})
@@ -45,14 +46,17 @@ def decode(content: bytes) -> Source:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
     except SyntaxError as error:
-        raise UnreadableError(f"cannot be decoded: {error}", broken=True) from None
+        declared = any(b"coding" in line for line in content.split(b"\n", 2)[:2])
+        raise UnreadableError(
+            f"cannot be decoded: {error if declared else UNDECLARED}", broken=True
+        ) from None
     bom = content.startswith(BOM)
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     try:
         text = content.removeprefix(BOM).decode(encoding) if bom else content.decode(encoding)
     except (UnicodeError, LookupError, ValueError) as error:
-        hint = "; a coding line on line 1 or 2 would say how (PEP 263)" if encoding == "utf-8" else ""
-        raise UnreadableError(f"cannot be decoded as {encoding}: {error}{hint}", broken=True) from None
+        reason = UNDECLARED if encoding == "utf-8" else f"as {encoding}: {error}"
+        raise UnreadableError(f"cannot be decoded: {reason}", broken=True) from None
     return Source(text, encoding, bom)
 
 
