@@ -47,27 +47,26 @@ class SqlStore:
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
         header = profile.header
-        with self._lock:
-            with self._write() as connection:
-                group_id = self._group_id(connection, group, create=True)
-                if _token_known(connection, group_id, token):
-                    return False
-                with self._interning(connection, group_id) as dictionary:
-                    node, labels = dictionary.intern(profile)
-                    values = np.array(profile.values, np.int64).reshape(len(profile.value_types), -1).T
-                    connection.execute(
-                        schema.profiles.insert().values(
-                            group_id=group_id,
-                            token=token,
-                            source=source,
-                            started=header.start_ns / 1e9,
-                            ended=header.end_ns / 1e9,
-                            instance=header.instance,
-                            revision=header.revision,
-                            header=_header_json(profile),
-                            samples=codec.encode(node, labels, values),
-                        )
+        with self._lock, self._write() as connection:
+            group_id = self._group_id(connection, group, create=True)
+            if _token_known(connection, group_id, token):
+                return False
+            with self._interning(connection, group_id) as dictionary:
+                node, labels = dictionary.intern(profile)
+                values = np.array(profile.values, np.int64).reshape(len(profile.value_types), -1).T
+                connection.execute(
+                    schema.profiles.insert().values(
+                        group_id=group_id,
+                        token=token,
+                        source=source,
+                        started=header.start_ns / 1e9,
+                        ended=header.end_ns / 1e9,
+                        instance=header.instance,
+                        revision=header.revision,
+                        header=_header_json(profile),
+                        samples=codec.encode(node, labels, values),
                     )
+                )
         return True
 
     def create_group(self, name: str, now: float) -> bool:
