@@ -1,0 +1,528 @@
+// The flame graph: an icicle with its root at the top, on a canvas as high as the screen allows.
+//
+//   const graph = new FlameGraph(element, payload, { value: "wall" });
+//
+// Works alone in a page of its own and inside another page; needs no network, no build step and no inline styles.
+
+import { visibleBoxes } from "./boxes.js";
+import { themeColours } from "./colour.js";
+import { formatPlace, formatShare, formatValue, plainText } from "./format.js";
+import { listen } from "./input.js";
+import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, pathTo, slotAt } from "./model.js";
+import { Painter } from "./painter.js";
+import { compileSearch, matchFrames, matchNodes } from "./search.js";
+import { buildShell } from "./shell.js";
+import { FunctionTable, make } from "./table.js";
+
+const ZOOM_MS = 180;
+const TINY_PX = 24;
+const PATH_SHOWN = 5;
+const LEAST_VIEW = 1e-9;
+
+/**
+ * Draws one payload in `container`. Options: `value` (which value to begin with), `search` (text to begin with),
+ * `theme` ("light", "dark" or "auto"), `onChange(graph)` (called when value, zoom or search change).
+ *
+ * Read-only state: `value`, `focus` (the zoomed node, 0 for all), `selected` (a node or -1), `matchCount`,
+ * `matchShare` (0..1 of the whole), `view` ({start, end} in the value's unit), `visibleFrames()`.
+ */
+export class FlameGraph {
+  constructor(container, payload, options = {}) {
+    this.options = options;
+    this.parts = buildShell(container);
+    this.painter = new Painter(this.parts.canvas);
+    this.table = new FunctionTable(this.parts.table, (row) => this.reveal(row.widest));
+    this.focus = 0;
+    this.selected = -1;
+    this.hovered = null;
+    this.searchText = "";
+    this.frameRequest = 0;
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)");
+    this.stopListening = listen(this);
+    this.repaint = () => this.applyTheme();
+    this.dark.addEventListener("change", this.repaint);
+    this.resizing = new ResizeObserver(() => this.redraw());
+    this.resizing.observe(this.parts.stage);
+    this.applyTheme();
+    this.setPayload(payload);
+    if (options.search) this.search(options.search);
+  }
+
+  /** Shows another payload; value, zoom, selection and search stay where the new tree still has them. */
+  setPayload(payload) {
+    const tree = decodeTree(payload);
+    const kept = this.tree && { focus: keysTo(this.tree, this.focus), selected: keysTo(this.tree, Math.max(0, this.selected)) };
+    const wanted = this.tree ? this.value : this.options.value;
+    this.tree = tree;
+    this.payload = payload;
+    this.painter.setTree(tree);
+    this.layout = layOut(tree, Math.max(0, tree.values.findIndex(({ name }) => name === wanted)));
+    this.focus = kept ? nodeByKeys(this.layout, kept.focus) : 0;
+    this.selected = kept && this.selected > 0 ? nodeByKeys(this.layout, kept.selected) || -1 : -1;
+    this.hover(null);
+    this.describe();
+    this.showLayout();
+  }
+
+  /** Widths by another value, e.g. "cpu"; a frame without any of it gives its place to the nearest one above. */
+  setValue(name) {
+    const which = this.tree.values.findIndex((value) => value.name === name);
+    if (which < 0) throw new RangeError(`no value ${name}: there is ${this.tree.values.map((v) => v.name).join(", ")}`);
+    this.layout = layOut(this.tree, which);
+    this.focus = this.nearest(this.focus);
+    if (this.selected >= 0) this.selected = this.nearest(this.selected);
+    this.showLayout();
+  }
+
+  /** Name of the value shown. */
+  get value() {
+    return this.tree.values[this.layout.which].name;
+  }
+
+  /** Highlights functions whose name or file contains `text` (or matches `/text/`), counts them, filters the table. */
+  search(text) {
+    this.searchText = text;
+    if (this.parts.input.value !== text) this.parts.input.value = text;
+    const { test, error } = compileSearch(text.trim());
+    this.searchError = error;
+    this.matched = matchFrames(this.tree, test);
+    this.matches = matchNodes(this.layout, this.matched);
+    this.matchAt = -1;
+    this.showMatches();
+    this.showTable();
+    this.changed();
+  }
+
+  get matchCount() {
+    return this.matches.nodes.length;
+  }
+
+  get matchShare() {
+    return this.layout.sum > 0 ? this.matches.covered / this.layout.sum : 0;
+  }
+
+  /** Goes to the next (1) or previous (-1) match, left to right, and zooms out or in so that it can be seen. */
+  step(by) {
+    const { nodes } = this.matches;
+    if (!nodes.length) return;
+    const from = this.matchAt < 0 && by < 0 ? 0 : this.matchAt;
+    this.matchAt = (from + by + nodes.length) % nodes.length;
+    this.reveal(nodes[this.matchAt]);
+    this.showMatches();
+  }
+
+  /** Selects a node and makes sure it can be seen: scrolled to, and zoomed to when tiny or outside the view. */
+  reveal(node) {
+    const slot = this.layout.slot[node];
+    if (slot < 0) return;
+    this.select(node);
+    const [from, to] = [this.layout.x[slot], this.layout.x[slot] + this.layout.total[slot]];
+    const width = ((to - from) / (this.target.end - this.target.start)) * this.parts.stage.clientWidth;
+    if (width < TINY_PX || to <= this.target.start || from >= this.target.end) {
+      const above = this.ancestorShowing(node);
+      this.zoom(above, { keepSelection: true });
+    }
+    this.scrollTo(node);
+  }
+
+  // The outermost ancestor to zoom to that makes `node` at least TINY_PX wide; the node itself when none does.
+  ancestorShowing(node) {
+    const { layout } = this;
+    const enough = (layout.total[layout.slot[node]] * this.parts.stage.clientWidth) / (TINY_PX * 2);
+    return pathTo(this.tree, node).find((at) => layout.total[layout.slot[at]] <= enough) ?? node;
+  }
+
+  /** Fills the width with `node` and what it calls. */
+  zoom(node, { keepSelection = false } = {}) {
+    const slot = this.layout.slot[node] ?? -1;
+    if (slot < 0) return;
+    this.focus = node;
+    if (!keepSelection && this.selected >= 0) this.select(node);
+    this.moveView({ start: this.layout.x[slot], end: this.layout.x[slot] + this.layout.total[slot] });
+    this.scrollTo(node);
+    this.showPath();
+    this.changed();
+  }
+
+  /** Shows everything again. */
+  reset() {
+    this.zoom(0, { keepSelection: true });
+  }
+
+  /** Opens what was clicked: zooms to a frame, or to the span of a run of narrow ones. */
+  open(box) {
+    if (!box) return;
+    if (!box.narrow) {
+      this.select(box.node);
+      this.zoom(box.node, { keepSelection: true });
+      return;
+    }
+    const { x, total } = this.layout;
+    const last = box.slot + box.count - 1;
+    this.setView({ start: x[box.slot], end: x[last] + total[last] }, true);
+  }
+
+  /** Moves the view sideways by a fraction of its width. */
+  pan(fraction) {
+    const { start, end } = this.target;
+    const by = Math.max(-start, Math.min(this.layout.sum - end, fraction * (end - start)));
+    this.setView({ start: start + by, end: end + by });
+  }
+
+  /** Widens (factor > 1) or narrows the view around a point, 0 (left) to 1 (right). */
+  scale(factor, around) {
+    const { start, end } = this.target;
+    const fixed = start + around * (end - start);
+    const wide = Math.max(this.layout.sum * LEAST_VIEW, (end - start) * factor);
+    const from = Math.max(0, fixed - around * wide);
+    this.setView({ start: from, end: Math.min(this.layout.sum, from + wide) });
+  }
+
+  setView(view, glide = false) {
+    if (!(view.end > view.start)) return;
+    this.focus = this.nodeAround(view);
+    this.moveView(view, !glide);
+    this.showPath();
+    this.changed();
+  }
+
+  // The innermost frame that fills the whole view.
+  nodeAround({ start, end }) {
+    const { layout } = this;
+    const slack = (end - start) * 1e-6;
+    let found = 0;
+    for (let level = 1; level < layout.levels; level++) {
+      const slot = slotAt(layout, level, start + slack);
+      if (slot < 0 || layout.x[slot] + layout.total[slot] < end - slack) break;
+      found = layout.node[slot];
+    }
+    return found;
+  }
+
+  nearest(node) {
+    let at = node;
+    while (at > 0 && this.layout.slot[at] < 0) at = this.tree.parent[at];
+    return at;
+  }
+
+  /** Selects a node for the keyboard and the status line; -1 selects nothing. */
+  select(node) {
+    this.selected = node;
+    this.parts.status.textContent = node < 0 ? "" : this.sentence(node);
+    this.redraw();
+  }
+
+  /** Moves the selection: "parent", "child" (the widest), "left", "right" (same level), "root". */
+  move(where) {
+    const { layout, tree } = this;
+    const at = this.selected < 0 ? this.focus : this.selected;
+    const slot = layout.slot[at];
+    const level = levelOf(layout, slot);
+    const first = layout.children.list[layout.children.first[at]];
+    const has = layout.children.first[at] < layout.children.first[at + 1] && layout.slot[first] >= 0;
+    const inLevel = (other) => (other >= layout.start[level] && other < layout.start[level + 1] ? layout.node[other] : at);
+    const moves = {
+      parent: () => Math.max(0, tree.parent[at]),
+      child: () => (has ? first : at),
+      left: () => inLevel(slot - 1),
+      right: () => inLevel(slot + 1),
+      root: () => 0,
+    };
+    this.reveal(moves[where]());
+  }
+
+  /** The box under a point of the canvas (CSS pixels): `{slot, node, level, count, narrow}` or null. */
+  boxAt(px, py) {
+    const { stage } = this.parts;
+    const level = Math.floor((py + stage.scrollTop) / this.painter.rowHeight);
+    const { boxes } = this.boxesOf(this.view, level, level + 1);
+    const at = px * this.painter.ratio;
+    const k = boxes.left.findIndex((left, index) => at >= left && at < boxes.right[index]);
+    return k < 0 || !(this.layout.sum > 0) ? null : this.box(boxes, k);
+  }
+
+  box(boxes, k) {
+    const slot = boxes.slot[k];
+    return {
+      slot, node: this.layout.node[slot], level: boxes.level[k], count: boxes.count[k], narrow: boxes.narrow[k] === 1,
+    };
+  }
+
+  boxesOf(view, from, to) {
+    return { boxes: visibleBoxes(this.layout, view, this.parts.canvas.width, from, to) };
+  }
+
+  /** What the view shows now, top to bottom, left to right, in CSS pixels of the canvas. */
+  visibleFrames() {
+    const { top, first, levels } = this.rows();
+    const { ratio, rowHeight } = this.painter;
+    const { boxes } = this.boxesOf(this.target, first, first + levels);
+    return boxes.slot.map((_, k) => {
+      const box = this.box(boxes, k);
+      return {
+        ...box,
+        name: this.tree.name[this.tree.frame[box.node]],
+        x: boxes.left[k] / ratio,
+        y: box.level * rowHeight - top,
+        width: (boxes.right[k] - boxes.left[k]) / ratio,
+        height: rowHeight,
+      };
+    });
+  }
+
+  rows() {
+    const { stage } = this.parts;
+    const top = stage.scrollTop;
+    const first = Math.floor(top / this.painter.rowHeight);
+    const last = Math.min(this.layout.levels, Math.ceil((top + stage.clientHeight) / this.painter.rowHeight));
+    return { top, first, levels: Math.max(0, last - first) };
+  }
+
+  scrollTo(node) {
+    const { stage } = this.parts;
+    const row = this.painter.rowHeight;
+    const y = levelOf(this.layout, this.layout.slot[node]) * row;
+    const low = stage.scrollTop + stage.clientHeight - 2 * row;
+    if (y < stage.scrollTop || y > low) stage.scrollTop = Math.max(0, y - Math.min(3 * row, stage.clientHeight / 3));
+  }
+
+  /** Points at a box (or null): outlines it and shows its tooltip beside the pointer. */
+  hover(box, event) {
+    const { tooltip, canvas } = this.parts;
+    const before = this.hovered?.slot;
+    this.hovered = box;
+    canvas.classList.toggle("kb-pointing", Boolean(box));
+    tooltip.hidden = !box;
+    if (box) {
+      if (box.slot !== before || !tooltip.childElementCount) this.fillTooltip(box);
+      this.placeTooltip(event);
+    } else tooltip.replaceChildren();
+    if (box?.slot !== before) this.redraw();
+  }
+
+  fillTooltip(box) {
+    const { tooltip } = this.parts;
+    tooltip.replaceChildren();
+    const name = make("p", "kb-tip-name", tooltip);
+    const { tree, layout } = this;
+    const frame = tree.frame[box.node];
+    if (box.narrow && box.count > 1) {
+      name.textContent = `${box.count.toLocaleString("en-US")} narrow frames side by side`;
+      make("p", "kb-tip-place", tooltip).textContent = "Click to zoom to them";
+    } else {
+      name.textContent = plainText(tree.name[frame], 500);
+      const place = formatPlace(tree.file[frame], tree.line[frame]);
+      if (place) make("p", "kb-tip-place", tooltip).textContent = plainText(place, 300);
+    }
+    const { self, total } = this.amounts(box);
+    const list = make("dl", "kb-tip-values", tooltip);
+    const view = layout.total[layout.slot[this.focus]];
+    for (const [label, amount] of [["Total", total], ["Self", self]]) {
+      make("dt", "", list).textContent = label;
+      make("dd", "kb-tip-amount", list).textContent = formatValue(amount, this.unit);
+      const shares = this.focus > 0 ? `${formatShare(amount, view)} of view, ` : "";
+      make("dd", "kb-tip-share", list).textContent = `${shares}${formatShare(amount, layout.sum)} of all`;
+    }
+  }
+
+  amounts({ slot, count, narrow }) {
+    const { layout } = this;
+    let [self, total] = [0, 0];
+    for (let at = slot; at < slot + (narrow ? count : 1); at++) {
+      self += layout.self[layout.node[at]];
+      total += layout.total[at];
+    }
+    return { self, total };
+  }
+
+  placeTooltip(event) {
+    const { tooltip } = this.parts;
+    const { width, height } = tooltip.getBoundingClientRect();
+    const left = Math.min(event.clientX + 14, innerWidth - width - 8);
+    const below = event.clientY + 18;
+    const top = below + height > innerHeight - 8 ? event.clientY - height - 12 : below;
+    tooltip.style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, top)}px)`;
+  }
+
+  get unit() {
+    return this.tree.values[this.layout.which].unit;
+  }
+
+  sentence(node) {
+    const { tree, layout } = this;
+    const slot = layout.slot[node];
+    const frame = tree.frame[node];
+    const place = formatPlace(tree.file[frame], tree.line[frame]);
+    const self = formatValue(layout.self[node], this.unit);
+    const total = layout.total[slot];
+    return [
+      plainText(tree.name[frame], 300),
+      `total ${formatValue(total, this.unit)} (${formatShare(total, layout.sum)})`,
+      `self ${self}`,
+      `level ${levelOf(layout, slot)}`,
+      plainText(place, 200),
+    ].filter(Boolean).join(" · ");
+  }
+
+  describe() {
+    const { title, subtitle, notes, values } = this.parts;
+    title.textContent = plainText(this.payload.title || "Flame graph", 200);
+    subtitle.textContent = plainText(this.payload.subtitle || "", 500);
+    notes.replaceChildren();
+    for (const note of this.payload.notes ?? []) make("li", "", notes).textContent = plainText(note, 500);
+    values.replaceChildren();
+    for (const { name } of this.tree.values) {
+      const button = make("button", "kb-button", values);
+      button.type = "button";
+      button.textContent = plainText(name, 40);
+      button.dataset.value = name;
+      button.addEventListener("click", () => this.setValue(name));
+    }
+    values.hidden = this.tree.values.length < 2;
+  }
+
+  showLayout() {
+    const { canvas, values, empty, sizer } = this.parts;
+    for (const button of values.children) button.setAttribute("aria-pressed", String(button.dataset.value === this.value));
+    const all = formatValue(this.layout.sum, this.unit);
+    canvas.setAttribute(
+      "aria-label",
+      `Flame graph of ${this.value}, ${all} in all. Arrow keys move between frames, Enter zooms, Escape shows ` +
+        "everything. The table of functions holds the same figures as text.",
+    );
+    empty.hidden = this.layout.sum > 0;
+    empty.textContent = `No ${this.value} was recorded here. Choose another value or a longer period.`;
+    sizer.style.height = `${this.layout.levels * this.painter.rowHeight}px`;
+    this.functions = functionsOf(this.layout);
+    this.zoomQuietly(this.focus);
+    if (this.selected >= 0) this.select(this.selected);
+    this.search(this.searchText);
+  }
+
+  zoomQuietly(node) {
+    const slot = this.layout.slot[node];
+    this.moveView({ start: this.layout.x[slot], end: this.layout.x[slot] + (this.layout.total[slot] || 1) }, true);
+    this.showPath();
+  }
+
+  showMatches() {
+    const { found, next, previous, input } = this.parts;
+    const some = this.matchCount > 0;
+    next.disabled = previous.disabled = !some;
+    input.setAttribute("aria-invalid", String(Boolean(this.searchError)));
+    if (this.searchError) found.textContent = this.searchError;
+    else if (!this.matched) found.textContent = "";
+    else if (!some) found.textContent = "no match";
+    else {
+      const at = this.matchAt < 0 ? "" : `${this.matchAt + 1} of `;
+      const count = `${at}${this.matchCount.toLocaleString("en-US")} ${this.matchCount === 1 ? "match" : "matches"}`;
+      found.textContent = `${count}, ${formatShare(this.matches.covered, this.layout.sum)}`;
+    }
+    this.redraw();
+  }
+
+  showTable() {
+    this.table.show(this.tree, this.functions, { unit: this.unit, sum: this.layout.sum, matched: this.matched });
+  }
+
+  showPath() {
+    const { path, reset } = this.parts;
+    const nodes = pathTo(this.tree, this.focus);
+    const shown = nodes.length > PATH_SHOWN + 1 ? [nodes[0], -1, ...nodes.slice(-PATH_SHOWN)] : nodes;
+    path.replaceChildren();
+    for (const node of shown) {
+      if (node < 0) {
+        make("span", "kb-gap", path).textContent = `${nodes.length - PATH_SHOWN - 1} frames`;
+        continue;
+      }
+      const step = make("button", "kb-step", path);
+      step.type = "button";
+      step.textContent = node === 0 ? "all" : plainText(this.tree.name[this.tree.frame[node]], 80);
+      if (node === this.focus) step.setAttribute("aria-current", "location");
+      step.addEventListener("click", () => this.zoom(node));
+    }
+    const whole = this.target.end - this.target.start >= this.layout.sum;
+    reset.disabled = this.focus === 0 && whole;
+  }
+
+  moveView(target, atOnce = false) {
+    this.target = target;
+    if (atOnce || !this.view || this.calm.matches) {
+      this.view = target;
+      this.glide = null;
+    } else this.glide = { from: this.view, since: performance.now() };
+    this.redraw();
+  }
+
+  changed() {
+    this.options.onChange?.(this);
+  }
+
+  applyTheme() {
+    const asked = this.options.theme ?? "auto";
+    const set = asked === "auto" ? this.parts.root.closest("[data-theme]")?.dataset.theme : asked;
+    const theme = set === "light" || set === "dark" ? set : this.dark.matches ? "dark" : "light";
+    this.parts.root.dataset.colours = theme;
+    this.colours = themeColours(theme);
+    this.redraw();
+  }
+
+  /** Draws on the next animation frame; many calls make one picture. */
+  redraw() {
+    if (!this.frameRequest) {
+      this.frameRequest = requestAnimationFrame((now) => {
+        this.frameRequest = 0;
+        this.draw(now);
+      });
+    }
+  }
+
+  draw(now) {
+    if (!this.layout) return;
+    this.advance(now);
+    const { stage, sizer } = this.parts;
+    this.painter.resize(stage.clientWidth, stage.clientHeight, Math.min(3, devicePixelRatio || 1));
+    sizer.style.height = `${this.layout.levels * this.painter.rowHeight}px`;
+    const { top, first, levels } = this.rows();
+    const { boxes } = this.boxesOf(this.view, first, first + (this.layout.sum > 0 ? levels : 0));
+    this.painter.draw({
+      boxes, layout: this.layout, colours: this.colours, matched: this.matched, top, firstLevel: first,
+      levels: this.layout.sum > 0 ? levels : 0, view: this.view, outlines: this.outlines(),
+      dimBelow: levelOf(this.layout, this.layout.slot[this.focus]),
+    });
+    this.drawn = (this.drawn ?? 0) + 1;
+    if (this.glide) this.redraw();
+  }
+
+  advance(now) {
+    if (!this.glide) return;
+    const part = Math.min(1, Math.max(0, (now - this.glide.since) / ZOOM_MS));
+    const eased = 1 - (1 - part) ** 3;
+    const { from } = this.glide;
+    const between = (a, b) => a + (b - a) * eased;
+    this.view = part < 1
+      ? { start: between(from.start, this.target.start), end: between(from.end, this.target.end) }
+      : this.target;
+    if (part === 1) this.glide = null;
+  }
+
+  outlines() {
+    const outline = (node, colour, thick) => {
+      const slot = this.layout.slot[node];
+      return slot < 0 ? [] : [{ slot, level: levelOf(this.layout, slot), colour, thick }];
+    };
+    const ink = this.colours.text.normal;
+    const hovered = this.hovered && !this.hovered.narrow ? outline(this.hovered.node, ink, 1) : [];
+    return [...hovered, ...(this.selected >= 0 ? outline(this.selected, ink, 2) : [])];
+  }
+
+  /** Removes the graph and its listeners. */
+  destroy() {
+    this.stopListening();
+    this.resizing.disconnect();
+    this.dark.removeEventListener("change", this.repaint);
+    cancelAnimationFrame(this.frameRequest);
+    this.parts.root.remove();
+  }
+}

@@ -1,0 +1,193 @@
+// The call tree as typed arrays, and its layout for one value: pure functions, no DOM.
+
+/**
+ * A tree from a payload: `parent`, `frame` per node; `name`, `file`, `line` per frame; `values` with `self` per node.
+ * Throws a TypeError that names the field when the payload breaks its own rules.
+ */
+export function decodeTree(payload) {
+  if (payload === null || typeof payload !== "object" || payload.version !== 1) {
+    throw new TypeError(`flame graph payload: expected version 1, found ${payload && payload.version}`);
+  }
+  const { strings, frames, nodes } = payload;
+  const text = (index, field) => {
+    if (typeof strings[index] !== "string") throw new TypeError(`${field}: no string ${index}`);
+    return strings[index];
+  };
+  const parent = Int32Array.from(nodes.parent);
+  const frame = Uint32Array.from(nodes.frame);
+  const tree = {
+    count: parent.length,
+    parent,
+    frame,
+    name: frames.name.map((index) => text(index, "frames.name")),
+    file: frames.file.map((index) => text(index, "frames.file")),
+    line: Array.from(frames.line),
+    values: payload.values.map(({ name, unit, self }) => ({ name, unit, self: Float64Array.from(self) })),
+  };
+  checkTree(tree);
+  return tree;
+}
+
+function checkTree({ count, parent, frame, name, values }) {
+  if (count === 0 || parent[0] !== -1) throw new TypeError("nodes.parent: node 0 must be the root");
+  if (frame.length !== count) throw new TypeError("nodes.frame: expected one entry per node");
+  for (let node = 0; node < count; node++) {
+    if (node > 0 && !(parent[node] >= 0 && parent[node] < node)) {
+      throw new TypeError(`nodes.parent[${node}]: expected 0..${node - 1}, found ${parent[node]}`);
+    }
+    if (frame[node] >= name.length) throw new TypeError(`nodes.frame[${node}]: no frame ${frame[node]}`);
+  }
+  for (const value of values) {
+    if (value.self.length !== count) throw new TypeError(`values.${value.name}: expected one entry per node`);
+  }
+  if (values.length === 0) throw new TypeError("values: expected at least one");
+}
+
+/**
+ * Places every node that has something of value `which`: level by level, widest sibling first.
+ *
+ * Positions ("slots") are level-major: `start[l] .. start[l + 1]` are level l's slots, left to right. `node`, `x`,
+ * `total` are per slot, in the value's own unit; `total` of a node covers its children. `slot[node]` is -1 when the
+ * node is empty. Siblings touch, so a level is sorted by x and can be searched in O(log n).
+ */
+export function layOut(tree, which) {
+  const { count, parent } = tree;
+  const self = tree.values[which].self;
+  const sums = Float64Array.from(self, (value) => Math.max(0, value) || 0);
+  for (let node = count - 1; node > 0; node--) sums[parent[node]] += sums[node];
+  const children = childLists(tree, sums);
+  const node = new Int32Array(count);
+  const x = new Float64Array(count);
+  const total = new Float64Array(count);
+  const slot = new Int32Array(count).fill(-1);
+  const start = [0];
+  let filled = 0;
+  const place = (at, left) => {
+    slot[at] = filled;
+    node[filled] = at;
+    x[filled] = left;
+    total[filled++] = sums[at];
+  };
+  place(0, 0);
+  for (let from = 0; from < filled; ) {
+    const to = filled;
+    start.push(to);
+    for (let above = from; above < to; above++) {
+      let left = x[above];
+      const { first, list } = children;
+      for (let k = first[node[above]]; k < first[node[above] + 1]; k++) {
+        const child = list[k];
+        if (sums[child] <= 0) break;
+        place(child, left);
+        left += sums[child];
+      }
+    }
+    from = to;
+  }
+  return {
+    tree, which, self, children, slot, start: Int32Array.from(start), levels: start.length - 1, size: filled,
+    node: node.subarray(0, filled), x: x.subarray(0, filled), total: total.subarray(0, filled), sum: sums[0],
+  };
+}
+
+function childLists({ count, parent, frame, name }, sums) {
+  const first = new Int32Array(count + 2);
+  for (let node = 1; node < count; node++) first[parent[node] + 2]++;
+  for (let node = 0; node <= count; node++) first[node + 1] += first[node];
+  const list = new Int32Array(Math.max(0, count - 1));
+  for (let node = 1; node < count; node++) list[first[parent[node] + 1]++] = node;
+  const wider = (a, b) => sums[b] - sums[a] || (name[frame[a]] < name[frame[b]] ? -1 : 1);
+  for (let node = 0; node < count; node++) {
+    if (first[node + 1] - first[node] > 1) list.subarray(first[node], first[node + 1]).sort(wider);
+  }
+  return { first, list };
+}
+
+/** The level a slot lies in. */
+export function levelOf(layout, slot) {
+  return lastAtOrBelow(layout.start, 0, layout.levels, slot);
+}
+
+/** The slot at `value` (the layout's unit, from the left) in `level`, or -1 where that level has nothing. */
+export function slotAt(layout, level, value) {
+  if (level < 0 || level >= layout.levels) return -1;
+  const slot = lastAtOrBelow(layout.x, layout.start[level], layout.start[level + 1], value);
+  return slot >= layout.start[level] && value < layout.x[slot] + layout.total[slot] ? slot : -1;
+}
+
+/** The last index in `low .. high - 1` of a sorted column whose entry is <= value; `low - 1` when none is. */
+export function lastAtOrBelow(column, low, high, value) {
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (column[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** Nodes from the root down to `node`. */
+export function pathTo(tree, node) {
+  const path = [];
+  for (let at = node; at >= 0; at = tree.parent[at]) path.push(at);
+  return path.reverse();
+}
+
+const frameKey = (tree, node) => {
+  const frame = tree.frame[node];
+  return `${tree.name[frame]}\n${tree.file[frame]}\n${tree.line[frame]}`;
+};
+
+/** What names a node across payloads: the frames on the way to it. */
+export function keysTo(tree, node) {
+  return pathTo(tree, node).slice(1).map((at) => frameKey(tree, at));
+}
+
+/** The node which `keys` lead to, or the last one on the way that still exists. */
+export function nodeByKeys(layout, keys) {
+  const { tree, children } = layout;
+  let at = 0;
+  for (const key of keys) {
+    const below = children.list.subarray(children.first[at], children.first[at + 1]);
+    const next = below.find((child) => layout.slot[child] >= 0 && frameKey(tree, child) === key);
+    if (next === undefined) break;
+    at = next;
+  }
+  return at;
+}
+
+/**
+ * Self and total per function, `[{frame, self, total, widest}]`, largest self first. A function that calls itself is
+ * counted once per stack, so no total exceeds the whole. `widest` is the node where it takes most.
+ */
+export function functionsOf(layout) {
+  const { tree, children, slot, total } = layout;
+  const rows = new Map();
+  const active = new Uint32Array(tree.name.length);
+  const pending = [0];
+  while (pending.length) {
+    const at = pending.pop();
+    if (at < 0) {
+      active[tree.frame[~at]]--;
+      continue;
+    }
+    const frame = tree.frame[at];
+    if (at > 0) countNode(rows, layout, at, active[frame] === 0);
+    active[frame]++;
+    pending.push(~at);
+    for (let k = children.first[at]; k < children.first[at + 1]; k++) {
+      if (slot[children.list[k]] >= 0) pending.push(children.list[k]);
+    }
+  }
+  const widest = (row) => total[slot[row.widest]];
+  return [...rows.values()].sort((a, b) => b.self - a.self || b.total - a.total || widest(b) - widest(a));
+}
+
+function countNode(rows, layout, node, outermost) {
+  const frame = layout.tree.frame[node];
+  let row = rows.get(frame);
+  if (!row) rows.set(frame, (row = { frame, self: 0, total: 0, widest: node }));
+  row.self += Math.max(0, layout.self[node]) || 0;
+  const all = layout.total[layout.slot[node]];
+  if (outermost) row.total += all;
+  if (all > layout.total[layout.slot[row.widest]]) row.widest = node;
+}

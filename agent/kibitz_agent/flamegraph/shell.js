@@ -1,0 +1,84 @@
+// The elements around the canvas: title, tools, path, stage, status line, table.
+
+import { make } from "./table.js";
+
+/** Builds the graph's elements in `container` and returns them by name. Text goes in through textContent alone. */
+export function buildShell(container) {
+  const root = make("div", "kb-flame", container);
+  const head = make("header", "kb-head", root);
+  const titles = make("div", "kb-titles", head);
+  const title = make("h1", "kb-title", titles);
+  const subtitle = make("p", "kb-subtitle", titles);
+  const tools = make("div", "kb-tools", head);
+  const values = make("div", "kb-values", tools);
+  values.setAttribute("role", "group");
+  values.setAttribute("aria-label", "What widths show");
+  const finder = buildFinder(tools);
+  const path = make("nav", "kb-path", root);
+  path.setAttribute("aria-label", "Zoomed to");
+  const main = make("div", "kb-main", root);
+  const picture = make("div", "kb-picture", main);
+  const stage = make("div", "kb-stage", picture);
+  const sizer = make("div", "kb-sizer", stage);
+  const canvas = buildCanvas(sizer);
+  const empty = make("p", "kb-empty", picture);
+  const status = make("p", "kb-status", picture);
+  status.setAttribute("role", "status");
+  status.setAttribute("aria-live", "polite");
+  const help = make("p", "kb-help", picture);
+  buildHelp(help);
+  const table = make("section", "kb-functions", main);
+  table.setAttribute("aria-label", "Functions");
+  const notes = make("ul", "kb-notes", root);
+  const tooltip = make("div", "kb-tooltip", root);
+  tooltip.setAttribute("aria-hidden", "true");
+  tooltip.hidden = true;
+  return { root, title, subtitle, values, ...finder, path, stage, sizer, canvas, empty, status, table, notes, tooltip };
+}
+
+function buildFinder(tools) {
+  const finder = make("div", "kb-finder", tools);
+  finder.setAttribute("role", "search");
+  const input = make("input", "kb-search", finder);
+  input.type = "search";
+  input.placeholder = "Search functions or /regex/";
+  input.setAttribute("aria-label", "Search functions and files; /pattern/ is a regular expression");
+  input.setAttribute("aria-keyshortcuts", "/");
+  input.autocomplete = "off";
+  input.spellcheck = false;
+  const found = make("output", "kb-found", finder);
+  const previous = makeButton(finder, "‹", "Previous match (N)");
+  const next = makeButton(finder, "›", "Next match (n)");
+  const reset = makeButton(tools, "Reset zoom", "Show everything (Esc)");
+  return { input, found, previous, next, reset };
+}
+
+function makeButton(parent, text, label) {
+  const button = make("button", "kb-button", parent);
+  button.type = "button";
+  button.textContent = text;
+  button.title = label;
+  if (text.length === 1) button.setAttribute("aria-label", label);
+  return button;
+}
+
+function buildCanvas(sizer) {
+  const canvas = make("canvas", "kb-canvas", sizer);
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-roledescription", "flame graph");
+  return canvas;
+}
+
+const KEYS = [
+  ["← ↑ ↓ →", "move"], ["Enter", "zoom"], ["Esc", "reset"], ["/", "search"], ["n N", "next, previous match"],
+  ["Ctrl+wheel", "zoom at the pointer"],
+];
+
+function buildHelp(help) {
+  for (const [keys, does] of KEYS) {
+    const pair = make("span", "kb-key", help);
+    make("kbd", "", pair).textContent = keys;
+    pair.append(` ${does}`);
+  }
+}
