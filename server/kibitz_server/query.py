@@ -1,0 +1,248 @@
+"""Questions to the store: merged call trees, top functions, shares over time. Whole arrays, no loop per node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kibitz_agent.profile import Frame, Header, Labels, Profile, ProfileBuilder, ValueType
+from kibitz_server.store import Dictionary, Ints, Samples, Span, Store
+
+HOUR_S = 3600.0
+
+LabelFilter = Callable[[Labels], bool]
+
+
+class QueryError(ValueError):
+    """A question that makes no sense here: an unknown value type, a range that ends before it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Profiles merged. ``self`` is (nodes, value types) and dense over the group's dictionary: row i is node i."""
+
+    dictionary: Dictionary
+    value_types: tuple[ValueType, ...]
+    self_values: Ints
+    profiles: int
+    instances: int
+    limits: tuple[str, ...]
+    estimated_states: bool
+
+    def column(self, value: str) -> int:
+        """The column of the value type called ``value``; `QueryError` names those there are."""
+        for index, value_type in enumerate(self.value_types):
+            if value_type.name == value:
+                return index
+        raise QueryError(
+            f"no values of type {value!r}: there are {', '.join(t.name for t in self.value_types)}"
+        )
+
+    def totals(self) -> Ints:
+        """(nodes, value types): each node's own values and those of everything below it."""
+        return subtree_sums(self.dictionary, self.self_values)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function's share of a merged tree, over all places it was called from."""
+
+    frame: Frame
+    self_value: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyShares:
+    """Per frame and hour, the frame's share of all samples seen in that hour.
+
+    ``self_share`` and ``total_share`` are (frames, hours), 0 where nothing arrived; ``samples`` is (hours,), the number
+    of samples behind each column; ``hours`` is (hours,), their starts in epoch seconds; ``stack_parent`` is (frames,),
+    the frame that most often calls each one, -1 for roots.
+    """
+
+    frames: Sequence[Frame]
+    hours: npt.NDArray[np.float64]
+    samples: Ints
+    self_share: npt.NDArray[np.float64]
+    total_share: npt.NDArray[np.float64]
+    stack_parent: Ints
+    revisions: Sequence[frozenset[str]]
+
+
+def merged_tree(store: Store, span: Span, keep: LabelFilter | None = None) -> Tree:
+    """The span's profiles as one tree; ``keep`` chooses label sets."""
+    _check(span)
+    samples, dictionary = store.samples(span), store.dictionary(span.group)
+    chosen = _chosen(samples, dictionary, keep)
+    self_values = _sums(samples.node[chosen], samples.values[chosen], len(dictionary.parent))
+    limits = sorted({limit for header in samples.headers for limit in header.limits})
+    estimated = any(header.sampler == "aws" for header in samples.headers)
+    return Tree(
+        dictionary,
+        samples.value_types,
+        self_values,
+        len(samples.headers),
+        len({header.instance for header in samples.headers}),
+        tuple(limits),
+        estimated,
+    )
+
+
+def top_functions(tree: Tree, value: str, limit: int) -> list[Function]:
+    """The ``limit`` functions with the largest self value, largest first. Recursion counts once in a total."""
+    column = tree.column(value)
+    dictionary = tree.dictionary
+    self_values = np.zeros(len(dictionary.frames), np.int64)
+    np.add.at(self_values, dictionary.frame, tree.self_values[:, column])
+    totals = _frame_totals(dictionary, tree.totals()[:, column])
+    order = np.lexsort((-totals, -self_values))[:limit]
+    return [
+        Function(dictionary.frames[i], int(self_values[i]), int(totals[i]))
+        for i in order
+        if totals[i] or self_values[i]
+    ]
+
+
+def merged_profile(store: Store, span: Span) -> Profile:
+    """The span's profiles merged into one in the agent's own form, for export. Labels are kept."""
+    _check(span)
+    samples, dictionary = store.samples(span), store.dictionary(span.group)
+    builder = ProfileBuilder(samples.value_types)
+    places: dict[int, int] = {-1: -1}
+
+    def place(node: int) -> int:
+        path = []
+        while node not in places:
+            path.append(node)
+            node = int(dictionary.parent[node])
+        for step in reversed(path):
+            frame = dictionary.frames[dictionary.frame[step]]
+            index = builder.frame(frame.name, frame.file, frame.line)
+            places[step] = builder.node(
+                places[int(dictionary.parent[step])], index, int(dictionary.line[step])
+            )
+        return places[path[0]] if path else places[node]
+
+    label_sets = [builder.label_set(labels) for labels in dictionary.label_sets]
+    for node, labels, values in zip(
+        samples.node.tolist(), samples.labels.tolist(), samples.values.tolist(), strict=True
+    ):
+        builder.add(place(node), values, label_sets[labels])
+    return builder.build(_span_header(samples, span))
+
+
+def hourly_shares(store: Store, span: Span) -> HourlyShares:
+    """Each frame's share of the samples of each whole hour in the span, hours without a profile included."""
+    _check(span)
+    samples, dictionary = store.samples(span), store.dictionary(span.group)
+    first = np.floor(span.start / HOUR_S)
+    count = max(0, int(np.ceil(span.end / HOUR_S) - first))
+    hour_of = np.array([int(header.end_ns / 1e9 // HOUR_S - first) for header in samples.headers], np.int64)
+    column = next((i for i, kind in enumerate(samples.value_types) if kind.name == "samples"), 0)
+    self_counts = np.zeros((len(dictionary.frames), count), np.int64)
+    total_counts = np.zeros_like(self_counts)
+    for hour in range(count):
+        rows = (hour_of == hour)[samples.profile] if len(hour_of) else np.empty(0, bool)
+        per_node = _sums(samples.node[rows], samples.values[rows][:, [column]], len(dictionary.parent))
+        np.add.at(self_counts[:, hour], dictionary.frame, per_node[:, 0])
+        total_counts[:, hour] = _frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
+    seen = self_counts.sum(axis=0)
+    divisor = np.maximum(seen, 1)
+    return HourlyShares(
+        frames=dictionary.frames,
+        hours=(first + np.arange(count)) * HOUR_S,
+        samples=seen,
+        self_share=self_counts / divisor,
+        total_share=total_counts / divisor,
+        stack_parent=_usual_callers(dictionary, total_counts.sum(axis=1)),
+        revisions=[
+            frozenset(
+                header.revision for header, at in zip(samples.headers, hour_of, strict=True) if at == hour
+            )
+            for hour in range(count)
+        ],
+    )
+
+
+def subtree_sums(dictionary: Dictionary, self_values: Ints) -> Ints:
+    """Sums over subtrees, same shape as ``self_values``: the deepest level is added to the one above, and so on up."""
+    totals = self_values.copy()
+    order = np.argsort(dictionary.depth, kind="stable")
+    ends = np.searchsorted(dictionary.depth[order], np.arange(dictionary.depth.max(initial=0) + 2))
+    for level in range(len(ends) - 2, 0, -1):
+        nodes = order[ends[level] : ends[level + 1]]
+        np.add.at(totals, dictionary.parent[nodes], totals[nodes])
+    return totals
+
+
+def _check(span: Span) -> None:
+    if not span.end > span.start:
+        raise QueryError(f"the range ends ({span.end:.0f}) before it starts ({span.start:.0f})")
+
+
+def _chosen(samples: Samples, dictionary: Dictionary, keep: LabelFilter | None) -> npt.NDArray[np.bool_]:
+    if keep is None:
+        return np.ones(len(samples.node), bool)
+    wanted = np.array([keep(labels) for labels in dictionary.label_sets], bool)
+    return wanted[samples.labels]
+
+
+def _sums(node: Ints, values: Ints, nodes: int) -> Ints:
+    """Values added up by node, in integers: (nodes, value types)."""
+    sums = np.zeros((nodes, values.shape[1]), np.int64)
+    np.add.at(sums, node, values)
+    return sums
+
+
+def _frame_totals(dictionary: Dictionary, totals: Ints) -> Ints:
+    """Total per frame. A node below another node of the same frame (recursion) is in that one's total already."""
+    sums = np.zeros(len(dictionary.frames), np.int64)
+    outermost = ~_under_itself(dictionary)
+    np.add.at(sums, dictionary.frame[outermost], totals[outermost])
+    return sums
+
+
+def _under_itself(dictionary: Dictionary) -> npt.NDArray[np.bool_]:
+    """Whether a node has an ancestor of its own frame: all nodes climb one step at a time."""
+    under = np.zeros(len(dictionary.parent), bool)
+    at = dictionary.parent.copy()
+    climbing = np.flatnonzero(at >= 0)
+    while len(climbing):
+        same = dictionary.frame[at[climbing]] == dictionary.frame[climbing]
+        under[climbing[same]] = True
+        climbing = climbing[~same]
+        at[climbing] = dictionary.parent[at[climbing]]
+        climbing = climbing[at[climbing] >= 0]
+    return under
+
+
+def _usual_callers(dictionary: Dictionary, weight: Ints) -> Ints:
+    """For each frame, its commonest caller's frame by number of places, ties to the heavier one; -1 for roots."""
+    callers = np.full(len(dictionary.frames), -1, np.int64)
+    inner = np.flatnonzero(dictionary.parent >= 0)
+    if not len(inner):
+        return callers
+    pairs = np.stack([dictionary.frame[inner], dictionary.frame[dictionary.parent[inner]]], axis=1)
+    pairs, places = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0, return_counts=True)
+    order = np.lexsort((weight[pairs[:, 1]], places))
+    callers[pairs[order, 0]] = pairs[order, 1]  # the last assignment wins: the most places
+    return callers
+
+
+def _span_header(samples: Samples, span: Span) -> Header:
+    if not samples.headers:
+        return Header(group=span.group, start_ns=int(span.start * 1e9), end_ns=int(span.end * 1e9))
+    first = samples.headers[0]
+    return Header(
+        group=span.group,
+        start_ns=min(header.start_ns for header in samples.headers),
+        end_ns=max(header.end_ns for header in samples.headers),
+        interval_ns=first.interval_ns,
+        runtime=first.runtime,
+        sampler=first.sampler,
+        limits=tuple(sorted({limit for header in samples.headers for limit in header.limits})),
+    )
