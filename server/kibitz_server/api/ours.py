@@ -1,0 +1,102 @@
+"""Our JSON interface, for the pages and for scripts. Times in epoch seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from kibitz_server import flamegraph, query
+from kibitz_server.api import checked_group_name, not_found
+from kibitz_server.store import Span, Store
+from kibitz_server.timerange import parse_range
+
+api = Blueprint("ours", __name__)
+
+_DEFAULT_FUNCTIONS = 20
+_MOST_FUNCTIONS = 10_000
+
+
+def _store() -> Store:
+    store: Store = current_app.extensions["kibitz_store"]
+    return store
+
+
+@api.get("/healthz")
+def healthz() -> Response:
+    """The process is alive."""
+    return jsonify(status="ok")
+
+
+@api.get("/readyz")
+def readyz() -> Response:
+    """The store answers."""
+    return jsonify(status="ok", groups=len(_store().groups()))
+
+
+@api.get("/api/groups")
+def groups() -> Response:
+    """All groups, the most recently active first."""
+    return jsonify(groups=[asdict(group) for group in _store().groups()])
+
+
+@api.get("/api/groups/<name>/watermark")
+def watermark(name: str) -> Response:
+    """A number that grows with every report: cheap to poll."""
+    return jsonify(watermark=_store().watermark(_known(name)))
+
+
+@api.get("/api/groups/<name>/flamegraph")
+def flame_graph(name: str) -> Response:
+    """The merged flame graph of ``from`` .. ``to`` (epoch seconds or relative, default the last hour)."""
+    span = _span(name)
+    nodes = _number("maxNodes", flamegraph.DEFAULT_NODES, 1, flamegraph.MOST_NODES)
+    value = request.args.get("value", "wall")
+    tree = query.merged_tree(_store(), span)
+    names = [kind.name for kind in tree.value_types]
+    # A group of pprof profiles may have neither wall nor samples: show what there is.
+    chosen = value if value in names or "value" in request.args else names[0]
+    return jsonify(flamegraph.payload(tree, span, chosen, nodes))
+
+
+@api.get("/api/groups/<name>/functions")
+def functions(name: str) -> Response:
+    """The functions with the largest self value."""
+    value = request.args.get("value", "wall")
+    tree = query.merged_tree(_store(), _span(name))
+    column = tree.column(value)
+    limit = _number("limit", _DEFAULT_FUNCTIONS, 1, _MOST_FUNCTIONS)
+    rows: list[dict[str, Any]] = [
+        {**asdict(function.frame), "self": function.self_value, "total": function.total}
+        for function in query.top_functions(tree, value, limit)
+    ]
+    total = int(tree.self_values[:, column].sum())
+    return jsonify(functions=rows, unit=tree.value_types[column].unit, total=total)
+
+
+@api.get("/api/groups/<name>/findings")
+def findings(name: str) -> Response:
+    """What was found in the group, the latest first."""
+    return jsonify(findings=[asdict(finding) for finding in _store().findings(_known(name))])
+
+
+def _known(name: str) -> str:
+    if _store().group(checked_group_name(name)) is None:
+        raise not_found(f"no profiling group {name}")
+    return name
+
+
+def _span(name: str) -> Span:
+    start, end = parse_range(request.args.get("from"), request.args.get("to"), time.time())
+    return Span(_known(name), start, end)
+
+
+def _number(name: str, default: int, low: int, high: int) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
+        raise query.QueryError(f"{name}={text[:40]!r}: expected a whole number from {low} to {high}")
+    return int(text)

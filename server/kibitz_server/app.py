@@ -1,0 +1,84 @@
+"""The collector's WSGI application: wiring only."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from kibitz_agent import flamegraph as renderer
+from kibitz_server import security
+from kibitz_server.api import ApiError, aws, ours
+from kibitz_server.config import Config
+from kibitz_server.ingest import MAX_COMPRESSED_BYTES
+from kibitz_server.query import QueryError
+from kibitz_server.store import Store, StoreError
+from kibitz_server.web import views
+
+log = logging.getLogger("kibitz.server")
+
+# The official agent does not compress: its JSON may be larger than anything our own sends.
+MAX_REQUEST_BYTES = 4 * MAX_COMPRESSED_BYTES
+
+_CODES = {401: "AccessDeniedException", 403: "AccessDeniedException", 404: "ResourceNotFoundException"}
+
+
+def create_app(store: Store, config: Config) -> Flask:
+    """An application over ``store``."""
+    app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.extensions["kibitz_store"] = store
+    security.guard(app, config)
+    for blueprint in (aws.api, ours.api, views.pages):
+        app.register_blueprint(blueprint)
+    _handle_errors(app)
+    _serve_renderer(app)
+    return app
+
+
+def _handle_errors(app: Flask) -> None:
+    def answer(code: str, status: int, message: str) -> Response:
+        response = jsonify(message=message)
+        response.status_code = status
+        response.headers["x-amzn-ErrorType"] = code
+        return response
+
+    @app.errorhandler(ApiError)
+    def api_error(error: ApiError) -> Response:
+        return answer(error.code, error.status, error.message)
+
+    @app.errorhandler(QueryError)
+    def query_error(error: QueryError) -> Response:
+        return answer("ValidationException", 400, str(error))
+
+    @app.errorhandler(StoreError)
+    def store_error(error: StoreError) -> Response:
+        log.error("%s %s: %s", request.method, request.path, error)
+        return answer("InternalServerException", 503, str(error))
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = error.code or 500
+        code = _CODES.get(status, "ValidationException" if status < 500 else "InternalServerException")
+        return answer(code, status, error.description or error.name)
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return answer("InternalServerException", 500, "the collector made a mistake; its log says more")
+
+
+def _serve_renderer(app: Flask) -> None:
+    """The agent's flame graph files, under the address the pages use: one renderer, two homes."""
+
+    @app.get("/static/flamegraph/<name>")
+    def flame_graph_file(name: str) -> Response:
+        try:
+            content = renderer.asset(name)
+        except (KeyError, FileNotFoundError) as error:
+            raise ApiError("ResourceNotFoundException", 404, f"no file {name}") from error
+        kind = "text/css" if name.endswith(".css") else "text/javascript"
+        return Response(content, mimetype=kind, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,44 @@
+"""run the collector: it receives profiles, keeps them, and shows their flame graphs
+
+The store is one SQLite file in the data directory; nothing else needs to run. Only this machine can reach the collector
+unless you give --host, which needs a token.
+
+  kibitz serve                              then open http://127.0.0.1:8787
+  kibitz serve --host 0.0.0.0 --token-file /etc/kibitz/token
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+USAGE_ERROR = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    from kibitz_server.config import DEFAULT_HOST, DEFAULT_PORT, default_data_dir
+
+    parser.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on (default {DEFAULT_HOST})")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"default {DEFAULT_PORT}; 0: any free one")
+    parser.add_argument("--data", type=Path, metavar="DIR", help=f"where profiles are kept (default {default_data_dir()})")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="requests must carry the bearer token in FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM. 0: ended on request, 2: could not start."""
+    from kibitz_server.config import Config, ConfigError, checked, default_data_dir, read_token
+    from kibitz_server.serving import serve
+    from kibitz_server.store import StoreError
+
+    try:
+        config = checked(
+            Config(
+                data=args.data or default_data_dir(), host=args.host, port=args.port, token=read_token(args.token_file)
+            )
+        )
+        return serve(config)
+    except (ConfigError, StoreError, OSError) as error:
+        sys.stderr.write(f"kibitz serve: {error}\n")
+        return USAGE_ERROR

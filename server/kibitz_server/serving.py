@@ -1,0 +1,84 @@
+"""Serves the application with waitress until told to stop, then lets requests under way finish."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import sys
+from contextlib import closing
+from types import FrameType
+
+from waitress.server import create_server
+
+from kibitz_server.app import MAX_REQUEST_BYTES, create_app
+from kibitz_server.config import STORE_FILE, Config, ConfigError
+from kibitz_server.jobs import Jobs
+from kibitz_server.store.sql import SqlStore, open_sqlite
+
+_BACKLOG = 512
+
+
+class _Stop(Exception):  # noqa: N818 - a request, not an error
+    """Raised on the main thread by SIGINT and SIGTERM."""
+
+
+def serve(config: Config) -> int:
+    """Run a collector in this process; returns when it was asked to end. The address is printed once it listens."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # bursts are expected
+    with closing(_listen(config)) as listener, closing(_open_store(config)) as store:
+        app = create_app(store, config)
+        server = create_server(
+            app,
+            sockets=[listener],
+            threads=config.threads,
+            max_request_body_size=MAX_REQUEST_BYTES,
+            ident="kibitz",
+            clear_untrusted_proxy_headers=True,
+        )
+        jobs = Jobs(store, config.detection_interval_s)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
+        jobs.start()
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        # The one line on standard output: scripts wait for it and read the address from it.
+        print(f"Kibitz collector listening on http://{host}:{listener.getsockname()[1]}", flush=True)
+        try:
+            server.run()
+        except (_Stop, KeyboardInterrupt, SystemExit):
+            sys.stderr.write("kibitz serve: stopping\n")
+        finally:
+            server.task_dispatcher.shutdown()
+            server.close()
+            jobs.stop()
+    return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise _Stop
+
+
+def _listen(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(f"port {config.port} is taken: choose another with --port (0: any free one)") from error
+        raise ConfigError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from error
+    return listener
+
+
+def _open_store(config: Config) -> SqlStore:
+    try:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot use {config.data} as data directory: {error.strerror}") from error
+    return open_sqlite(str(config.data / STORE_FILE))
