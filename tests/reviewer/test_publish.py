@@ -1,0 +1,102 @@
+"""The reports: text, JSON, SARIF."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kibitz_reviewer.finding import Edit, Finding, Fix, Severity, fingerprinted
+from kibitz_reviewer.publish import FORMATS, publisher
+from kibitz_reviewer.runner import Problem, Review
+
+
+@pytest.fixture
+def review() -> Review:
+    line = "\tx = yaml.load('☕')  # \x1b[31m"
+    finding = Finding(
+        rule="unsafe-yaml-load",
+        path="shop/café menu.py",
+        line=7,
+        column=6,
+        end_line=7,
+        end_column=20,
+        message="Loads anything.",
+        severity=Severity.HIGH,
+        category="security",
+        cwe=(502,),
+        snippet="yaml.load('☕')",
+        source_line=line,
+        fix=Fix("Use yaml.safe_load", True, (Edit(1, 0, "import a\n"), Edit(7, 7, "y\n"))),
+    )
+    pylint = Finding("pylint-unreachable", "b.py", 1, 1, 1, 2, "No.", Severity.LOW, "correctness")
+    problems = [Problem("bad.py", "does not parse: invalid syntax", 3, broken=True), Problem("", "no pylint")]
+    return Review(fingerprinted([finding, pylint]), problems, files=2, lines=1234, suppressed=1)
+
+
+def test_text_puts_carets_beneath_what_it_means_and_escapes_controls(review: Review) -> None:
+    text = publisher("text").render(review)
+    lines = text.split("\n")
+    at = next(number for number, line in enumerate(lines) if "yaml.load(" in line and "|" in line)
+    assert lines[at].index("yaml.load") == lines[at + 1].index("^")
+    # The cup is two columns wide, so one caret more than there are characters.
+    assert lines[at + 1].count("^") == len("yaml.load('☕')") + 1
+    assert "\x1b" not in text
+    assert "bad.py:3: does not parse" in text
+    assert "2 findings (1 high, 1 low) in 2 files, 1,234 lines." in text
+
+
+def test_json_holds_every_fact(review: Review) -> None:
+    report = json.loads(publisher("json").render(review))
+    first = next(entry for entry in report["findings"] if entry["rule"] == "unsafe-yaml-load")
+    assert (first["severity"], first["cwe"], first["line"]) == ("High", [502], 7)
+    assert first["fix"]["edits"][0] == {"line": 1, "end_line": 0, "text": "import a\n"}
+    assert report["problems"][0]["broken"] is True
+
+
+def sarif(review: Review) -> dict[str, Any]:
+    log = json.loads(publisher("sarif").render(review))
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    return dict(run)
+
+
+def test_sarif_results_point_at_their_rules(review: Review) -> None:
+    run = sarif(review)
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        assert len(result["partialFingerprints"]["kibitz/v1"]) == 32
+
+
+def test_sarif_rules_carry_weakness_tags_and_a_score(review: Review) -> None:
+    rules = {rule["id"]: rule for rule in sarif(review)["tool"]["driver"]["rules"]}
+    assert "external/cwe/cwe-502" in rules["unsafe-yaml-load"]["properties"]["tags"]
+    assert 7.0 <= float(rules["unsafe-yaml-load"]["properties"]["security-severity"]) < 9.0
+    assert "security-severity" not in rules["pylint-unreachable"]["properties"]
+
+
+def test_sarif_regions_are_one_based_and_paths_are_uris(review: Review) -> None:
+    run = sarif(review)
+    place = run["results"][1]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "shop/caf%C3%A9%20menu.py", "uriBaseId": "%SRCROOT%"}
+    replacements = run["results"][1]["fixes"][0]["artifactChanges"][0]["replacements"]
+    for region in (place["region"], *(replacement["deletedRegion"] for replacement in replacements)):
+        assert region["startLine"] >= 1
+        assert region["startColumn"] >= 1
+        assert (region["endLine"], region["endColumn"]) >= (region["startLine"], region["startColumn"])
+
+
+def test_sarif_says_what_was_not_reviewed(review: Review) -> None:
+    notes = sarif(review)["invocations"][0]["toolExecutionNotifications"]
+    assert [note["level"] for note in notes] == ["error", "warning"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_renders_an_empty_review(name: str) -> None:
+    assert publisher(name).render(Review()).endswith("\n")
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a format"):
+        publisher("pdf")
