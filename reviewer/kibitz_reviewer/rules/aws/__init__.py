@@ -1,0 +1,1 @@
+"""Rules about what uses AWS in a way that fails or costs."""

@@ -1,0 +1,1 @@
+"""Rules about what does not do what it seems to."""

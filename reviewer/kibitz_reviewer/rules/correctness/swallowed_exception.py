@@ -1,0 +1,116 @@
+"""Errors nobody hears of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+
+class SwallowedException(Rule):
+    """Every exception is caught and silently dropped.
+
+    `except Exception: pass` hides the mistakes of this code along with the failure it was written for: a typo and a full disk
+    look the same, like success. Reported only if nothing is done and nothing is said, not even in a comment.
+
+    Name the exception you expect, or log what happened (`logger.exception`). If it truly does not matter, write down why.
+    """
+
+    severity = Severity.LOW
+    cwe = (390, 703)
+    aliases = ("python/swallow-exceptions@v1.0", "python/improper-error-handling@v1.0")
+    triggers = ("except",)
+    noncompliant = (
+        """
+        def save(record, store):
+            try:
+                store.put(record)
+            except Exception:  # finding
+                pass
+        """,
+        """
+        def load(paths, read):
+            for path in paths:
+                try:
+                    read(path)
+                except:  # finding
+                    continue
+        """,
+    )
+    compliant = (
+        """
+        import os
+
+        def remove(path):
+            try:
+                os.remove(path)
+            except FileNotFoundError:
+                pass
+        """,
+        """
+        def notify(listener, log):
+            try:
+                listener()
+            except Exception:
+                log.exception("a listener failed")
+        """,
+        """
+        def at_exit(flush):
+            try:
+                flush()
+            except Exception:
+                # The interpreter is going down: there is nobody left to tell.
+                pass
+        """,
+        """
+        class Handle:
+            def __del__(self):
+                try:
+                    self.close()
+                except Exception:
+                    pass
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for handler in module.nodes(ast.ExceptHandler):
+            if (
+                _is_broad(module, handler.type)
+                and _does_nothing(handler)
+                and not _is_explained(module, handler)
+            ):
+                yield self.finding(
+                    module,
+                    handler,
+                    "Every error is dropped here without a word. Catch the exception you expect, or log it.",
+                )
+
+
+def _is_broad(module: Module, node: ast.expr | None) -> bool:
+    if isinstance(node, ast.Tuple):
+        return any(_is_broad(module, each) for each in node.elts)
+    return node is None or module.qualified_name(node) in ("Exception", "BaseException")
+
+
+def _does_nothing(handler: ast.ExceptHandler) -> bool:
+    return all(
+        isinstance(statement, (ast.Pass, ast.Continue))
+        or (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Constant)
+            and statement.value.value is ...
+        )
+        for statement in handler.body
+    )
+
+
+def _is_explained(module: Module, handler: ast.ExceptHandler) -> bool:
+    """Whether a comment says why, or it happens while an object is being torn down."""
+    lines = range(handler.lineno, (handler.end_lineno or handler.lineno) + 1)
+    said = [module.comments[line] for line in lines if line in module.comments]
+    if any(not comment.endswith("# finding") for comment in said):
+        return True
+    function = module.enclosing_function(handler)
+    return function is not None and function.name in ("__del__", "__exit__", "__aexit__")

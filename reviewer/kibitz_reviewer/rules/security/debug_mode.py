@@ -1,0 +1,89 @@
+"""A debugger open to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
+
+
+class DebugMode(Rule):
+    """Flask application is started with its debugger on.
+
+    The debugger shows source and variables to anyone who meets an error, and offers a console in which they can run code.
+
+    Leave `debug` out; during development turn it on from outside, with `flask --debug run`.
+    """
+
+    severity = Severity.HIGH
+    cwe = (489, 94)
+    aliases = ("python/detect-activated-debug-feature@v1.0",)
+    triggers = ("flask",)
+    fix = Applicability.SAFE
+    fix_title = "Leave debug off"
+    noncompliant = (
+        """
+        from flask import Flask
+
+        app = Flask(__name__)
+
+        if __name__ == "__main__":
+            app.run(host="127.0.0.1", debug=True)  # finding
+        """,
+        """
+        import flask
+
+        def main():
+            app = flask.Flask("shop")
+            app.run("127.0.0.1", 8000, True)  # finding
+        """,
+    )
+    compliant = (
+        """
+        import os
+        from flask import Flask
+
+        app = Flask(__name__)
+        app.run(debug=os.environ.get("DEBUG") == "1")
+        """,
+        """
+        import asyncio
+
+        async def main():
+            pass
+
+        asyncio.run(main(), debug=True)
+        """,
+        """
+        from flask import Flask
+
+        app = Flask(__name__)
+        app.run(debug=False)
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.calls("flask.Flask().run"):
+            debug = next(
+                (k.value for k in call.keywords if k.arg == "debug"),
+                call.args[2] if len(call.args) > 2 else None,
+            )
+            if module.constant(debug) is True:
+                message = "The debugger lets anyone who meets an error run code. Leave `debug` out."
+                yield self.finding(module, call, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+        if not isinstance(node, cst.Call):
+            return None
+        kept = [
+            argument for argument in node.args if not (argument.keyword and argument.keyword.value == "debug")
+        ]
+        if len(kept) == len(node.args):
+            return None
+        if kept:
+            kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return node.with_changes(args=kept)

@@ -1,0 +1,88 @@
+"""Code made of text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.text import parameters_of, text_of
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+SOURCES = ("input", "flask.request", "request", "os.environ", "os.getenv", "sys.argv", "sys.stdin")
+
+
+class DynamicCode(Rule):
+    """Text that comes from outside is run as Python.
+
+    `eval` and `exec` do whatever the text says, with all the rights of the program; removing builtins does not hold anybody back.
+    Reported are texts that come in by a parameter, by a request, by the environment or from the person at the keyboard.
+
+    For literals use `ast.literal_eval`, for data `json.loads`, for a choice among functions a dictionary of them.
+    """
+
+    severity = Severity.CRITICAL
+    cwe = (94, 95)
+    aliases = ("python/code-injection@v1.0",)
+    triggers = ("eval", "exec")
+    noncompliant = (
+        """
+        def calculate(expression):
+            return eval(expression)  # finding
+        """,
+        """
+        from flask import request
+
+        def run():
+            code = request.args["code"]
+            exec(code)  # finding
+        """,
+        """
+        def total(column):
+            return eval(f"row.{column} + 1")  # finding
+        """,
+    )
+    compliant = (
+        """
+        import ast
+
+        def parse(text):
+            return ast.literal_eval(text)
+        """,
+        """
+        def make():
+            return eval("lambda x: x + 1")
+        """,
+        """
+        def evaluate(model, data):
+            model.eval()
+            return model.exec(data)
+        """,
+        """
+        def define(fields: int):
+            exec(compile(f"def f(): return {fields}", "<generated>", "exec"))
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.calls("eval", "exec", "builtins.eval", "builtins.exec"):
+            code = call.args[0] if call.args else None
+            if isinstance(code, ast.Call) and module.qualified_name(code.func) == "compile" and code.args:
+                continue
+            if code is None or isinstance(code, ast.Starred):
+                continue
+            if any(_comes_from_outside(module, hole) for hole in text_of(module, code).holes):
+                yield self.finding(
+                    module,
+                    call,
+                    "This runs text from outside as Python. Parse it instead: `ast.literal_eval` for literals, `json.loads` for data.",
+                )
+
+
+def _comes_from_outside(module: Module, hole: ast.expr) -> bool:
+    if isinstance(hole, ast.Name):
+        return hole.id in parameters_of(module, hole)
+    name = module.qualified_name(hole) or ""
+    return any(
+        name == source or name.startswith((f"{source}.", f"{source}(", f"{source}[")) for source in SOURCES
+    )
