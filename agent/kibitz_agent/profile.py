@@ -133,7 +133,9 @@ class Profile:
     sample_node: array[int] = field(default_factory=_unsigned)
     sample_labels: array[int] = field(default_factory=_unsigned)
     value_types: tuple[ValueType, ...] = AGENT_VALUE_TYPES
-    values: tuple[array[int], ...] = field(default_factory=lambda: tuple(array("q") for _ in AGENT_VALUE_TYPES))
+    values: tuple[array[int], ...] = field(
+        default_factory=lambda: tuple(array("q") for _ in AGENT_VALUE_TYPES)
+    )
     label_sets: Sequence[Labels] = ((),)
 
     def frame(self, index: int) -> Frame:
@@ -182,7 +184,9 @@ def check(profile: Profile) -> Profile:
     _same_length("nodes", profile.node_parent, profile.node_frame, profile.node_line)
     _same_length("samples", profile.sample_node, profile.sample_labels, *profile.values)
     if len(profile.values) != len(profile.value_types):
-        raise ProfileError(f"values: {len(profile.values)} columns for {len(profile.value_types)} value types")
+        raise ProfileError(
+            f"values: {len(profile.values)} columns for {len(profile.value_types)} value types"
+        )
     if not profile.strings or profile.strings[0] != "":
         raise ProfileError("strings: index 0 must be the empty string")
     if not profile.label_sets or tuple(profile.label_sets[0]) != ():
@@ -206,7 +210,9 @@ def _same_length(table: str, *columns: Sequence[int]) -> None:
 
 def _below(column: str, values: array[int], limit: int) -> None:
     if values and (top := max(values)) >= limit:
-        raise ProfileError(f"{column}[{values.index(top)}]: {top} is out of range, the table has {limit} rows")
+        raise ProfileError(
+            f"{column}[{values.index(top)}]: {top} is out of range, the table has {limit} rows"
+        )
 
 
 class ProfileBuilder:
@@ -254,6 +260,8 @@ class ProfileBuilder:
 
     def add(self, node: int, values: Sequence[int], label_set: int = 0) -> None:
         """Add one value per value type to the samples seen at ``node`` under ``label_set``."""
+        if len(values) != len(self.value_types):
+            raise ProfileError(f"a sample: expected {len(self.value_types)} values, found {len(values)}")
         held = self._samples.get((node, label_set))
         if held is None:
             self._samples[node, label_set] = list(values)
@@ -281,7 +289,9 @@ class ProfileBuilder:
             for frame in map(profile.frame, range(len(profile.frame_name)))
         ]
         nodes: list[int] = []
-        for parent, frame, line in zip(profile.node_parent, profile.node_frame, profile.node_line, strict=True):
+        for parent, frame, line in zip(
+            profile.node_parent, profile.node_frame, profile.node_line, strict=True
+        ):
             above = NO_PARENT if parent == NO_PARENT else nodes[parent]
             nodes.append(self.node(above, frames[frame], line))
         label_sets = [self.label_set(labels) for labels in profile.label_sets]
@@ -305,7 +315,8 @@ class ProfileBuilder:
             sample_labels=array("I", (key[1] for key in samples)),
             value_types=self.value_types,
             values=tuple(
-                array("q", (values[index] for values in samples.values())) for index in range(len(self.value_types))
+                array("q", (values[index] for values in samples.values()))
+                for index in range(len(self.value_types))
             ),
             label_sets=tuple(self._label_sets),
         )

@@ -68,6 +68,20 @@ CONTENT_TYPE = "application/x-kibitz-profile"
 _MAGIC = b"KIBITZ\x1a"
 _PREAMBLE = struct.Struct("<7sBIII")
 _ITEM_SIZES = {"B": 1, "I": 4, "i": 4, "q": 8}
+_INDEX_COLUMNS = (
+    "frame_name",
+    "frame_file",
+    "frame_line",
+    "node_frame",
+    "node_line",
+    "sample_node",
+    "sample_labels",
+)
+_COLUMN_TYPES = {
+    "string_bytes": "B",
+    "node_parent": "i",
+    **dict.fromkeys((*_INDEX_COLUMNS, "string_size", "label_set_size", "label_key", "label_value"), "I"),
+}
 # Level 1 costs a third of level 6 and gives up under a tenth of the size on call trees.
 _COMPRESSION_LEVEL = 1
 
@@ -189,6 +203,9 @@ def _slices(header: Mapping[str, Any], body: memoryview, limits: Limits) -> dict
             raise WireError(f"columns.{name}: needs {size} bytes, {len(body) - offset} are left")
         if name in slices:
             raise WireError(f"columns.{name}: named twice")
+        expected = "q" if name.startswith("value_") else _COLUMN_TYPES.get(name, type_code)
+        if type_code != expected:
+            raise WireError(f"columns.{name}: expected type {expected}, found {type_code}")
         slices[name] = memoryview(body[offset : offset + size])
         offset += size
     if offset != len(body):
