@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None, found: Iterable[EntryPoint] | None =
     try:
         return int(run(args))
     except ModuleNotFoundError as error:
-        if chosen is None or (error.name or "").startswith("kibitz_"):
+        if chosen is None or (error.name or "").startswith("kibitz_") or _needs_no_extra(commands[chosen]):
             raise
         return _explain_missing(commands[chosen], error)
     except KeyboardInterrupt:
@@ -83,13 +83,18 @@ def _parser(entries: Iterable[EntryPoint]) -> tuple[argparse.ArgumentParser, dic
         summary, _, description = (command.__doc__ or entry.name).strip().partition("\n")
         subparser = subparsers.add_parser(
             entry.name,
-            help=summary,
+            help=summary.replace("%", "%%"),
             description=f"{summary}\n{description}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(subparser)
         subparser.set_defaults(run_command=command.run)
     return parser, broken
+
+
+def _needs_no_extra(entry: EntryPoint) -> bool:
+    # The agent's own commands have all they need: what is missing then is missing in the program that they run.
+    return entry.module.startswith("kibitz_agent.")
 
 
 def _install_hint(entry: EntryPoint) -> str:
@@ -99,7 +104,9 @@ def _install_hint(entry: EntryPoint) -> str:
 
 
 def _explain_missing(entry: EntryPoint, error: ImportError) -> int:
-    sys.stderr.write(f"kibitz {entry.name}: {error.name or error} is not installed; it {_install_hint(entry)}\n")
+    sys.stderr.write(
+        f"kibitz {entry.name}: {error.name or error} is not installed; it {_install_hint(entry)}\n"
+    )
     return USAGE_ERROR
 
 
