@@ -117,13 +117,13 @@ def _is_stream_of_changes(loop: ast.AST, data: ast.expr) -> bool:
     text = ast.unparse(data)
     for node in ast.walk(loop):
         if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-            if ast.unparse(node.value) == text:
-                return True
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in CHANGERS - {"append", "extend", "add"}
+            target: ast.expr = node.value
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGERS
         ):
-            if ast.unparse(node.func.value) == text:
-                return True
+            target = node.func.value
+        else:
+            continue
+        if ast.unparse(target) == text:
+            return True
     return False

@@ -97,9 +97,9 @@ class QuadraticLoop(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         for compare in module.nodes(ast.Compare):
-            if len(compare.ops) == 1 and isinstance(compare.ops[0], (ast.In, ast.NotIn)):
-                if _is_searched(module, compare, compare.comparators[0]):
-                    yield self._found(module, compare, compare.comparators[0], "`in` searches")
+            is_search = len(compare.ops) == 1 and isinstance(compare.ops[0], (ast.In, ast.NotIn))
+            if is_search and _is_searched(module, compare, compare.comparators[0]):
+                yield self._found(module, compare, compare.comparators[0], "`in` searches")
         for call in module.method_calls("index", "count", "pop", "insert", "remove"):
             if (
                 isinstance(call.func, ast.Attribute)

@@ -1,0 +1,137 @@
+"""The first page taken for the whole."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+PAGED = {
+    "list_objects_v2": ("ContinuationToken", "NextContinuationToken", "IsTruncated", "MaxKeys"),
+    "list_objects": ("Marker", "NextMarker", "IsTruncated", "MaxKeys"),
+    "scan": ("ExclusiveStartKey", "LastEvaluatedKey", "Limit", "Segment"),
+    "query": ("ExclusiveStartKey", "LastEvaluatedKey", "Limit", "Select"),
+    "list_users": ("Marker", "IsTruncated", "PaginationToken", "NextToken"),
+    "list_roles": ("Marker", "IsTruncated"),
+    "list_functions": ("Marker", "NextMarker"),
+    "list_tables": ("ExclusiveStartTableName", "LastEvaluatedTableName"),
+    "describe_instances": ("NextToken", "InstanceIds", "MaxResults"),
+    "describe_snapshots": ("NextToken", "SnapshotIds", "MaxResults"),
+    "describe_volumes": ("NextToken", "VolumeIds", "MaxResults"),
+    "describe_log_groups": ("nextToken", "limit"),
+    "describe_log_streams": ("nextToken", "limit"),
+    "filter_log_events": ("nextToken", "limit"),
+    "list_topics": ("NextToken",),
+    "list_subscriptions": ("NextToken",),
+    "list_queues": ("NextToken", "MaxResults"),
+    "list_secrets": ("NextToken", "MaxResults"),
+    "get_parameters_by_path": ("NextToken", "MaxResults"),
+    "describe_parameters": ("NextToken", "MaxResults"),
+    "list_stacks": ("NextToken",),
+    "describe_stacks": ("NextToken", "StackName"),
+    "list_clusters": ("nextToken", "NextToken"),
+    "describe_db_instances": ("Marker", "DBInstanceIdentifier"),
+    "list_hosted_zones": ("Marker", "IsTruncated"),
+    "list_resource_record_sets": ("StartRecordName", "IsTruncated", "MaxItems"),
+    "list_keys": ("Marker", "Truncated"),
+}
+
+
+class MissingPagination(Rule):
+    """Only the first page of an AWS answer is read.
+
+    Operations that list things answer with a page, often 50 to 1,000 items or 1 MB, and a token for the next one. Code that does not
+    ask for the rest works in tests and silently loses data as soon as there is more.
+
+    Use a paginator, `client.get_paginator("list_objects_v2").paginate(...)`, or ask again while the answer holds a token.
+    """
+
+    severity = Severity.MEDIUM
+    aliases = ("python/missing-pagination@v1.0",)
+    triggers = ("boto3",)
+    noncompliant = (
+        """
+        import boto3
+
+        s3 = boto3.client("s3")
+
+        def names(bucket):
+            answer = s3.list_objects_v2(Bucket=bucket)  # finding
+            return [item["Key"] for item in answer["Contents"]]
+        """,
+        """
+        import boto3
+
+        def everyone():
+            table = boto3.resource("dynamodb").Table("users")
+            return table.scan()["Items"]  # finding
+        """,
+    )
+    compliant = (
+        """
+        import boto3
+
+        s3 = boto3.client("s3")
+
+        def names(bucket):
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                yield from page["Contents"]
+        """,
+        """
+        import boto3
+
+        table = boto3.resource("dynamodb").Table("users")
+
+        def everyone():
+            answer = table.scan()
+            items = answer["Items"]
+            while "LastEvaluatedKey" in answer:
+                answer = table.scan(ExclusiveStartKey=answer["LastEvaluatedKey"])
+                items += answer["Items"]
+            return items
+        """,
+        """
+        import boto3
+
+        ec2 = boto3.client("ec2")
+
+        def one(identifier):
+            return ec2.describe_instances(InstanceIds=[identifier])
+
+        def some():
+            return boto3.client("s3").list_objects_v2(Bucket="b", MaxKeys=1)
+        """,
+        """
+        def search(index, words):
+            return index.query(words), index.scan()
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.calls("boto3.*"):
+            name = (module.qualified_name(call.func) or "").rpartition(".")[2]
+            words = PAGED.get(name)
+            if words is None or any(keyword.arg is None or keyword.arg in words for keyword in call.keywords):
+                continue
+            around: ast.AST = module.enclosing_function(call) or module.tree
+            if not any(word in _words(around) for word in words) and not _is_handed_on(module, call):
+                message = f"`{name}` answers with one page; the rest is never asked for. Use a paginator or follow the token."
+                yield self.finding(module, call, message)
+
+
+def _words(node: ast.AST) -> set[str]:
+    """Keys and keyword names used in the function around the call."""
+    found = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            found.add(inner.value)
+        elif isinstance(inner, ast.keyword) and inner.arg:
+            found.add(inner.arg)
+    return found
+
+
+def _is_handed_on(module: Module, call: ast.Call) -> bool:
+    """Whether the whole answer goes to the caller, who may ask for more."""
+    return isinstance(module.parent(call), (ast.Return, ast.Lambda))

@@ -1,0 +1,159 @@
+"""Files left open."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+OPENERS = (
+    "open",
+    "io.open",
+    "codecs.open",
+    "gzip.open",
+    "bz2.open",
+    "lzma.open",
+    "os.fdopen",
+    "tarfile.open",
+    "zipfile.ZipFile",
+)
+
+
+class UnclosedFile(Rule):
+    """Opened file is not closed on every path.
+
+    What was written may not be on disk yet, and descriptors run out in a program that runs long. The garbage collector closes
+    files some time later, or never, and an exception between `open` and `close` skips the `close`.
+
+    Open in a `with` statement; for one read or write use `pathlib.Path.read_text` and `write_text`.
+    """
+
+    severity = Severity.MEDIUM
+    cwe = (404, 775)
+    aliases = ("python/resource-leak@v1.0",)
+    triggers = ("open", "fdopen", "ZipFile")
+    noncompliant = (
+        """
+        def read(path):
+            return open(path).read()  # finding
+        """,
+        """
+        def copy(source, target, clean):
+            file = open(source)  # finding
+            text = clean(file.read())
+            file.close()
+            return text
+        """,
+    )
+    compliant = (
+        """
+        def read(path):
+            with open(path) as file:
+                return file.read()
+        """,
+        """
+        def read(path):
+            file = open(path)
+            try:
+                return file.read()
+            finally:
+                file.close()
+        """,
+        """
+        class Log:
+            def __init__(self, path):
+                self.file = open(path, "a")
+
+        def opened(path):
+            return open(path)
+        """,
+        """
+        import contextlib
+
+        def several(paths):
+            with contextlib.ExitStack() as stack:
+                return [stack.enter_context(open(path)).read() for path in paths]
+        """,
+        """
+        def start(path, popen):
+            log = open(path, "w")
+            return popen(["x"], stdout=log)
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.calls(*OPENERS):
+            parent = module.parent(call)
+            if isinstance(parent, ast.Attribute):
+                above = module.parent(parent)
+                leaks = (
+                    isinstance(above, ast.Call)
+                    and above.func is parent
+                    and parent.attr in ("read", "readlines", "write", "readline")
+                )
+            elif (
+                isinstance(parent, ast.Assign)
+                and len(parent.targets) == 1
+                and isinstance(parent.targets[0], ast.Name)
+            ):
+                leaks = _leaks(module, parent, parent.targets[0].id)
+            else:
+                leaks = isinstance(parent, ast.For) and parent.iter is call
+            if leaks:
+                yield self.finding(
+                    module, call, "This file is not closed on every path. Open it in a `with` statement."
+                )
+
+
+def _leaks(module: Module, assign: ast.Assign, name: str) -> bool:
+    """Whether the variable stays in the function and is not closed by ``with`` or ``finally``."""
+    function = module.enclosing_function(assign)
+    if function is None:
+        return False
+    uses = [
+        n
+        for n in ast.walk(function)
+        if isinstance(n, ast.Name) and n.id == name and n.lineno >= assign.lineno
+    ]
+    for use in uses:
+        parent = module.parent(use)
+        if isinstance(use.ctx, ast.Store):
+            if parent is not assign:
+                return False
+            continue
+        if isinstance(parent, ast.For) and parent.iter is use:
+            continue
+        if not isinstance(parent, ast.Attribute) or module.enclosing_function(use) is not function:
+            return False
+        if parent.attr in ("close", "__exit__", "detach") and (
+            _in_cleanup(module, use) or _follows(module, assign, use)
+        ):
+            return False
+        if parent.attr in ("close", "__exit__") and not isinstance(module.parent(parent), ast.Call):
+            return False
+    return True
+
+
+def _in_cleanup(module: Module, node: ast.AST) -> bool:
+    """Whether ``node`` stands in ``finally`` or ``except``."""
+    child = node
+    for parent in module.ancestors(node):
+        if isinstance(parent, ast.Try) and child in parent.finalbody:
+            return True
+        if isinstance(parent, ast.ExceptHandler):
+            return True
+        child = parent
+    return False
+
+
+def _follows(module: Module, assign: ast.Assign, close: ast.AST) -> bool:
+    """Whether the ``close`` comes right after the ``open``: nothing in between can fail."""
+    statement = module.enclosing_statement(close)
+    parent = module.parent(assign)
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(parent, name, None)
+        if isinstance(block, list) and assign in block and statement in block:
+            return bool(block.index(statement) == block.index(assign) + 1)
+    return False
