@@ -54,8 +54,7 @@ def explanation(rule: Rule) -> str:
         rule.help,
     ]
     for title, examples in (("Noncompliant", rule.noncompliant), ("Compliant", rule.compliant)):
-        for example in examples:
-            parts.append(f"{title}:\n\n" + textwrap.indent(_code(example), "    "))
+        parts += [f"{title}:\n\n{textwrap.indent(_code(example), '    ')}" for example in examples]
     return "\n\n".join(parts) + "\n"
 
 

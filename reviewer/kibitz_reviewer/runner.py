@@ -6,6 +6,7 @@ nothing goes wrong silently: what could not be reviewed is in the result as a pr
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -123,8 +124,9 @@ def review_source(
         if rule.wants(module.source, module.words):
             found += _checked(rule, module, result)
     # Fingerprints are given before anything is left out: an ordinal must not depend on what a change touches.
-    kept, result.suppressed = keep(fingerprinted(found), suppressions(text))
-    result.findings = with_fixes(module, touching(kept, changed))
+    if found:
+        found, result.suppressed = keep(fingerprinted(found), suppressions(text))
+    result.findings = with_fixes(module, touching(found, changed))
     return result
 
 
@@ -204,9 +206,16 @@ def _over_processes(targets: Sequence[Target]) -> Iterable[Review]:
 
 
 def _review_chunk(targets: list[Target]) -> Review:
+    """Review some files in a process of the pool, where nothing but this runs."""
     result = Review()
-    for target in targets:
-        result.add(review_file(target))
+    # Trees are allocated in bursts that look like garbage to the collector: its rounds were a fifth of the time.
+    gc.disable()
+    try:
+        for target in targets:
+            result.add(review_file(target))
+    finally:
+        gc.enable()
+        gc.collect()
     return result
 
 

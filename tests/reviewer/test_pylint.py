@@ -8,6 +8,7 @@ import pytest
 
 from kibitz_reviewer.engines import pylint
 from kibitz_reviewer.finding import Finding, Severity
+from kibitz_reviewer.rule import all_rules
 
 
 def test_messages_come_back_under_the_files_own_names() -> None:
@@ -25,6 +26,11 @@ def test_every_message_of_the_table_is_one_that_pylint_knows() -> None:
     for message in pylint.MESSAGES.values():
         definitions = linter.msgs_store.get_message_definitions(message.symbol)
         assert [(d.symbol, d.msgid) for d in definitions] == [(message.symbol, message.code)]
+
+
+def test_rules_that_stand_for_a_message_exist() -> None:
+    ids = {rule.id for rule in all_rules()}
+    assert [rule for message in pylint.MESSAGES.values() for rule in message.ours if rule not in ids] == []
 
 
 def test_reviewed_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,12 @@ Node = TypeVar("Node", bound=ast.AST)
 Other = TypeVar("Other", bound=ast.AST)
 Third = TypeVar("Third", bound=ast.AST)
 
+SHARED = frozenset(
+    kind
+    for family in (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+    for kind in family.__subclasses__()
+)
+
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -53,7 +59,6 @@ class Module:
     def _walk(self) -> None:
         """One pass in source order: parents, order, and a list for each type of node."""
         stack: list[ast.AST] = [self.tree]
-        shared = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
         while stack:
             node = stack.pop()
             self._order[node] = len(self._order)
@@ -67,7 +72,7 @@ class Module:
                     children.append(value)
             for child in reversed(children):
                 # Contexts and operators are one object for the whole interpreter: they have no parent.
-                if not isinstance(child, shared):
+                if type(child) not in SHARED:
                     self._parents[child] = node
                     stack.append(child)
 

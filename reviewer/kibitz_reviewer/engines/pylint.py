@@ -54,9 +54,7 @@ MESSAGES: dict[str, Message] = {
         Message("bad-reversed-sequence", "E0111", "correctness", Severity.HIGH),
         Message("bad-str-strip-call", "E1310", "correctness", Severity.MEDIUM),
         Message("catching-non-exception", "E0712", "correctness", Severity.HIGH),
-        Message(
-            "cell-var-from-loop", "W0640", "correctness", Severity.MEDIUM, ("loop_closure", "loop-closure")
-        ),
+        Message("cell-var-from-loop", "W0640", "correctness", Severity.MEDIUM),
         Message("comparison-with-callable", "W0143", "correctness", Severity.MEDIUM),
         Message("comparison-with-itself", "R0124", "correctness", Severity.MEDIUM),
         Message("dangerous-default-value", "W0102", "correctness", Severity.MEDIUM, ("mutable-default",)),
@@ -73,13 +71,13 @@ MESSAGES: dict[str, Message] = {
         Message("method-hidden", "E0202", "correctness", Severity.MEDIUM),
         Message("missing-format-argument-key", "W1303", "correctness", Severity.HIGH),
         Message(
-            "modified-iterating-dict", "E4702", "correctness", Severity.HIGH, ("modified-while-iterating",)
+            "modified-iterating-dict", "E4702", "correctness", Severity.HIGH, ("changed-while-iterating",)
         ),
         Message(
-            "modified-iterating-list", "W4701", "correctness", Severity.MEDIUM, ("modified-while-iterating",)
+            "modified-iterating-list", "W4701", "correctness", Severity.MEDIUM, ("changed-while-iterating",)
         ),
         Message(
-            "modified-iterating-set", "E4703", "correctness", Severity.HIGH, ("modified-while-iterating",)
+            "modified-iterating-set", "E4703", "correctness", Severity.HIGH, ("changed-while-iterating",)
         ),
         Message("no-self-argument", "E0213", "correctness", Severity.MEDIUM),
         Message("not-callable", "E1102", "correctness", Severity.HIGH),
@@ -99,9 +97,7 @@ MESSAGES: dict[str, Message] = {
         Message("useless-else-on-loop", "W0120", "correctness", Severity.LOW),
         Message("using-constant-test", "W0125", "correctness", Severity.LOW),
         Message("yield-outside-function", "E0105", "correctness", Severity.HIGH),
-        Message(
-            "consider-using-with", "R1732", "resources", Severity.LOW, ("unclosed-file", "open-without-with")
-        ),
+        Message("consider-using-with", "R1732", "resources", Severity.LOW, ("unclosed-file",)),
     )
 }
 
