@@ -33,7 +33,9 @@ def guard(app: Flask, config: Config) -> None:
         if config.on_loopback and not is_loopback(_host_name()):
             raise ApiError("AccessDeniedException", 403, "this collector answers to its own address only")
         if config.token and request.path not in _OPEN_PATHS and not _token_is(config.token):
-            raise ApiError("AccessDeniedException", 401, "a bearer token is needed: Authorization: Bearer TOKEN")
+            raise ApiError(
+                "AccessDeniedException", 401, "a bearer token is needed: Authorization: Bearer TOKEN"
+            )
 
     @app.after_request
     def seal(response: Response) -> Response:

@@ -71,7 +71,9 @@ def _listen(config: Config) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise ConfigError(f"port {config.port} is taken: choose another with --port (0: any free one)") from error
+            raise ConfigError(
+                f"port {config.port} is taken: choose another with --port (0: any free one)"
+            ) from error
         raise ConfigError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from error
     return listener
 

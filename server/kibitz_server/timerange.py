@@ -32,4 +32,6 @@ def _parse(name: str, text: str, now: float) -> float:
         return now - int(relative[1]) * _SECONDS[relative[2]]
     if _ABSOLUTE.fullmatch(text):
         return float(text)
-    raise QueryError(f"{name}={text[:40]!r}: expected epoch seconds, 'now', or a time ago such as -30m, -12h, -7d")
+    raise QueryError(
+        f"{name}={text[:40]!r}: expected epoch seconds, 'now', or a time ago such as -30m, -12h, -7d"
+    )

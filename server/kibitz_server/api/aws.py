@@ -61,7 +61,9 @@ def post_agent_profile(name: str) -> tuple[str, int]:
     now = time.time()
     if header.end_ns / 1e9 > now + MAX_FUTURE_S:
         ahead = header.end_ns / 1e9 - now
-        raise validation_error(f"the profile ends {ahead:.0f} s in the future: set that machine's clock right")
+        raise validation_error(
+            f"the profile ends {ahead:.0f} s in the future: set that machine's clock right"
+        )
     if header.end_ns == 0:  # pprof from a tool that does not say when
         profile = profile.with_header(replace(header, start_ns=int(now * 1e9), end_ns=int(now * 1e9)))
     token = request.args.get("profileToken") or header.token or uuid.uuid4().hex
@@ -137,7 +139,9 @@ def _description(group: Group) -> dict[str, Any]:
         "computePlatform": "Default",
         "createdAt": _timestamp(group.created),
         "updatedAt": _timestamp(max(group.created, group.last_seen)),
-        "profilingStatus": {"latestAgentProfileReportedAt": _timestamp(group.last_seen)} if group.profiles else {},
+        "profilingStatus": {"latestAgentProfileReportedAt": _timestamp(group.last_seen)}
+        if group.profiles
+        else {},
         "tags": {},
     }
 

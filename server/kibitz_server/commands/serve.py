@@ -21,9 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from kibitz_server.config import DEFAULT_HOST, DEFAULT_PORT, default_data_dir
 
     parser.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on (default {DEFAULT_HOST})")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"default {DEFAULT_PORT}; 0: any free one")
-    parser.add_argument("--data", type=Path, metavar="DIR", help=f"where profiles are kept (default {default_data_dir()})")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="requests must carry the bearer token in FILE")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"default {DEFAULT_PORT}; 0: any free one"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help=f"where profiles are kept (default {default_data_dir()})"
+    )
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="requests must carry the bearer token in FILE"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = checked(
             Config(
-                data=args.data or default_data_dir(), host=args.host, port=args.port, token=read_token(args.token_file)
+                data=args.data or default_data_dir(),
+                host=args.host,
+                port=args.port,
+                token=read_token(args.token_file),
             )
         )
         return serve(config)

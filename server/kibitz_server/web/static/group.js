@@ -1,0 +1,88 @@
+// A group's page: fetches the range's payload, draws it, and draws again when a report has arrived.
+
+import { FlameGraph } from "./flamegraph/flamegraph.js";
+
+const POLL_MS = 2000;
+const SLOW_MS = 300;
+
+const container = document.getElementById("graph");
+const statusLine = document.getElementById("status");
+const empty = document.getElementById("empty");
+const group = encodeURIComponent(container.dataset.group);
+
+let graph = null;
+let watermark = -1;
+
+function say(text) {
+  statusLine.textContent = text;
+  statusLine.hidden = !text;
+}
+
+async function fetchJson(path) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" } });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.message || `the collector answered ${answer.status}`);
+  return body;
+}
+
+function rangeQuery() {
+  const page = new URLSearchParams(location.search);
+  const range = new URLSearchParams();
+  for (const name of ["from", "to"]) if (page.get(name)) range.set(name, page.get(name));
+  return range;
+}
+
+// The address always says what is shown, so that it can be sent to someone.
+function keepInAddress(shown) {
+  const page = new URLSearchParams(location.search);
+  page.set("value", shown.value);
+  if (shown.searchText) page.set("search", shown.searchText);
+  else page.delete("search");
+  history.replaceState(null, "", `?${page}`);
+}
+
+async function load() {
+  const slow = setTimeout(() => say("Loading…"), SLOW_MS);
+  try {
+    const payload = await fetchJson(`/api/groups/${group}/flamegraph?${rangeQuery()}`);
+    const total = payload.values.reduce((sum, value) => sum + value.self.reduce((a, b) => a + b, 0), 0);
+    empty.hidden = total > 0;
+    container.hidden = total === 0;
+    if (total > 0) show(payload);
+    say("");
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function show(payload) {
+  if (graph) {
+    graph.setPayload(payload);
+    return;
+  }
+  const search = new URLSearchParams(location.search).get("search") ?? "";
+  graph = new FlameGraph(container, payload, { value: container.dataset.value, search, onChange: keepInAddress });
+  globalThis.flameGraph = graph;
+}
+
+async function poll() {
+  try {
+    const latest = (await fetchJson(`/api/groups/${group}/watermark`)).watermark;
+    if (latest !== watermark) {
+      await load();
+      watermark = latest;
+    }
+  } catch (error) {
+    say(`Cannot reach the collector (${error.message}). Trying again.`);
+  }
+  setTimeout(poll, POLL_MS);
+}
+
+document.getElementById("from").addEventListener("change", (event) => {
+  const page = new URLSearchParams(location.search);
+  page.set("from", event.target.value);
+  page.delete("to");
+  location.search = page.toString();
+});
+
+poll();

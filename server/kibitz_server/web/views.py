@@ -1,0 +1,116 @@
+"""The pages: a view parses the request, asks, and renders."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, current_app, render_template, request
+
+from kibitz_agent import exporters
+from kibitz_server import query
+from kibitz_server.api import ApiError, checked_group_name, not_found, validation_error
+from kibitz_server.store import Group, Span, Store
+from kibitz_server.timerange import DEFAULT_FROM, parse_range
+
+pages = Blueprint("pages", __name__)
+
+RANGES = (("-15m", "15 min"), ("-1h", "1 hour"), ("-12h", "12 hours"), ("-1d", "1 day"), ("-7d", "7 days"))
+_EXPORT_TYPES = {
+    "pb.gz": "application/octet-stream",
+    "txt": "text/plain; charset=utf-8",
+    "json": "application/json",
+    "html": "text/html; charset=utf-8",
+}
+
+
+def _store() -> Store:
+    store: Store = current_app.extensions["kibitz_store"]
+    return store
+
+
+def _known_group(name: str) -> Group:
+    group = _store().group(checked_group_name(name))
+    if group is None:
+        raise not_found(f"no profiling group {name}")
+    return group
+
+
+@pages.app_template_filter("ago")
+def ago(epoch_s: float) -> str:
+    """A time as people say it: "12 s ago"."""
+    passed = max(0.0, time.time() - epoch_s)
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if passed >= seconds:
+            return f"{passed / seconds:.0f} {unit} ago"
+    return f"{passed:.0f} s ago"
+
+
+@pages.app_template_filter("utc")
+def utc(epoch_s: float) -> str:
+    """A time in full, UTC."""
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@pages.get("/")
+def groups_page() -> str:
+    """All groups."""
+    return render_template("groups.html", groups=_store().groups(), collector=request.host_url.rstrip("/"))
+
+
+@pages.get("/groups/<name>")
+def group_page(name: str) -> str:
+    """A group's flame graph."""
+    chosen = request.args.get("from", DEFAULT_FROM)
+    return render_template(
+        "group.html",
+        group=_known_group(name),
+        ranges=RANGES,
+        chosen=chosen,
+        value=request.args.get("value", "wall"),
+        query=request.query_string.decode("ascii", "replace"),
+        exports=_EXPORT_TYPES,
+    )
+
+
+@pages.get("/groups/<name>/findings")
+def group_findings_page(name: str) -> str:
+    """A group's findings."""
+    group = _known_group(name)
+    return render_template("findings.html", group=group, findings=_store().findings(group.name))
+
+
+@pages.get("/findings")
+def findings_page() -> str:
+    """All findings."""
+    return render_template("findings.html", group=None, findings=_store().findings())
+
+
+@pages.get("/groups/<name>/profile.<suffix>")
+def export(name: str, suffix: str) -> Response:
+    """The merged profile of a range as a file."""
+    if suffix not in _EXPORT_TYPES:
+        raise validation_error(f"no format .{suffix[:20]}: there are {', '.join(_EXPORT_TYPES)}")
+    group = _known_group(name)
+    start, end = parse_range(request.args.get("from"), request.args.get("to"), time.time())
+    profile = query.merged_profile(_store(), Span(group.name, start, end))
+    content = exporters.by_suffix(f"profile.{suffix}")(profile)
+    disposition = f'attachment; filename="{group.name}.{suffix}"'
+    return Response(content, content_type=_EXPORT_TYPES[suffix], headers={"Content-Disposition": disposition})
+
+
+@pages.app_errorhandler(ApiError)
+def error_page(error: ApiError) -> tuple[str, int] | Response:
+    """An error as a page where a person asked, in AWS's form elsewhere."""
+    if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html" and _is_page(
+        request.path
+    ):
+        return render_template("error.html", error=error), error.status
+    response = Response(status=error.status, headers={"x-amzn-ErrorType": error.code})
+    response.set_data(current_app.json.dumps({"message": error.message}))
+    response.content_type = "application/json"
+    return response
+
+
+def _is_page(path: str) -> bool:
+    return path == "/" or path.startswith(("/groups/", "/findings"))
