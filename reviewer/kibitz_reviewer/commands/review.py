@@ -7,7 +7,8 @@ Reads the source without ever running it. Without PATH, --diff or --patch it rev
   kibitz review --diff v1.0..v1.1         what one commit changed against another
   git diff | kibitz review --patch -      what a unified diff changed (applied to the files here)
 
-With --diff a new file counts once git knows it (`git add`). A comment `# kibitz: ignore[RULE] reason` on a line answers a finding there; `kibitz rules RULE` explains a rule.
+With --diff a new file counts once git knows it (`git add`). A comment `# kibitz: ignore[RULE] reason` on a line
+answers a finding there; `kibitz rules RULE` explains a rule.
 Exit status: 0 if nothing is at or above --fail-on, 1 if something is, 2 if the review could not be done as asked
 (no such file, not a repository, a broken patch, a file named or changed that does not parse, a forge that refused).
 """
