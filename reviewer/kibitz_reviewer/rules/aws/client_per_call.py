@@ -120,7 +120,7 @@ class ClientPerCall(Rule):
 def _is_fixed(module: Module, call: ast.Call) -> bool:
     """Whether the same client would do every time: no argument changes."""
     values = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return all(isinstance(value, ast.expr) and text_of(module, value).is_constant for value in values)
+    return all(text_of(module, value).is_constant for value in values)
 
 
 def _is_kept(module: Module, call: ast.Call) -> bool:

@@ -99,6 +99,8 @@ def _walked(node: ast.expr) -> ast.expr | None:
         and node.args
     ):
         node = node.args[0]
+    if isinstance(node, ast.Name) and node.id in ("self", "cls"):
+        return None  # what a class's own iterator walks over, its own methods may well know how to change
     return node if isinstance(node, (ast.Name, ast.Attribute)) else None
 
 

@@ -72,11 +72,7 @@ class IdentityOfLiteral(Rule):
         if not isinstance(node, cst.Comparison) or len(node.comparisons) != 1:
             return None
         target = node.comparisons[0]
-        around = {
-            "whitespace_before": cst.SimpleWhitespace(" "),
-            "whitespace_after": cst.SimpleWhitespace(" "),
-        }
-        operator = cst.Equal(**around) if isinstance(target.operator, cst.Is) else cst.NotEqual(**around)
+        operator = cst.Equal() if isinstance(target.operator, cst.Is) else cst.NotEqual()
         return node.with_changes(comparisons=[target.with_changes(operator=operator)])
 
 

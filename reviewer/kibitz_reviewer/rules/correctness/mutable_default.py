@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+
+import libcst as cst
 
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import Function
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 MAKERS = (
     "list",
@@ -36,6 +40,7 @@ CHANGERS = frozenset(
     }
     | {"appendleft", "extendleft", "popleft"}
 )
+_MEANT = re.compile(r"(?i)^_|cache|memo|seen")
 
 
 class MutableDefault(Rule):
@@ -44,12 +49,16 @@ class MutableDefault(Rule):
     A default is made once, when the function is defined. What one call puts into the list, the next call finds in it.
     A default that the function only reads does no harm and is not reported; one it changes, stores or hands out is.
 
+    A name that says so (`_seen`, `cache`, `memo`) marks one that is meant to remember.
+
     Default to `None` and make the object inside: `if items is None: items = []`.
     """
 
     severity = Severity.MEDIUM
     aliases = ("python/default-argument-mutable-objects@v1.0",)
     triggers = ("def",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Make the object inside the function"
     noncompliant = (
         """
         def collect(item, into=[]):  # finding
@@ -75,6 +84,12 @@ class MutableDefault(Rule):
             return sum(prices) * options.get("rate", 1)
         """,
         """
+        def factorial(n, cache={}):
+            if n not in cache:
+                cache[n] = n * factorial(n - 1) if n else 1
+            return cache[n]
+        """,
+        """
         def merged(extra={}):
             extra = dict(extra)
             extra["x"] = 1
@@ -85,12 +100,57 @@ class MutableDefault(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         for function in module.nodes(ast.FunctionDef, ast.AsyncFunctionDef):
             for argument, default in _defaults(function):
-                if _is_mutable(module, default) and _escapes(module, function, argument.arg):
+                if (
+                    _is_mutable(module, default)
+                    and not _MEANT.search(argument.arg)
+                    and _escapes(module, function, argument.arg)
+                ):
                     yield self.finding(
                         module,
                         default,
-                        f"All calls share this default of `{argument.arg}`. Default to `None` and make the object inside.",
+                        anchor=function,
+                        message=f"All calls share this default of `{argument.arg}`. Default to `None` and make the object inside.",
                     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+        """Every plain mutable default of the function becomes None, made anew at the top of its body."""
+        if not isinstance(node, cst.FunctionDef) or not isinstance(node.body, cst.IndentedBlock):
+            return None
+        made: list[cst.BaseStatement] = []
+        params = node.params.with_changes(
+            params=[_repaired(each, made) for each in node.params.params],
+            kwonly_params=[_repaired(each, made) for each in node.params.kwonly_params],
+        )
+        if not made:
+            return None
+        body = list(node.body.body)
+        at = 1 if node.get_docstring() is not None else 0
+        block = node.body.with_changes(body=[*body[:at], *made, *body[at:]])
+        return node.with_changes(params=params, body=block)
+
+
+def _repaired(param: cst.Param, made: list[cst.BaseStatement]) -> cst.Param:
+    """``param`` with the default None if it had a mutable one, whose making is added to ``made``."""
+    default = param.default
+    is_call = (
+        isinstance(default, cst.Call) and isinstance(default.func, cst.Name) and default.func.value in MAKERS
+    )
+    if (
+        default is None
+        or not (isinstance(default, (cst.List, cst.Dict, cst.Set)) or is_call)
+        or _MEANT.search(param.name.value)
+    ):
+        return param
+    empty = cst.Module([])
+    name, value = param.name.value, empty.code_for_node(default)
+    if "\n" in value:
+        return param
+    made.append(cst.parse_statement(f"if {name} is None:\n    {name} = {value}\n"))
+    annotation = param.annotation
+    if annotation is not None and "None" not in empty.code_for_node(annotation.annotation):
+        optional = cst.BinaryOperation(annotation.annotation, cst.BitOr(), cst.Name("None"))
+        annotation = annotation.with_changes(annotation=optional)
+    return param.with_changes(default=cst.Name("None"), annotation=annotation)
 
 
 def _defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:

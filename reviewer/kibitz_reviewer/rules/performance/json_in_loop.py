@@ -12,9 +12,7 @@ from kibitz_reviewer.rule import Finding, Rule, Severity
 DUMPS = ("json.dumps", "json.dump", "simplejson.dumps", "pickle.dumps")
 LOADS = {"json.loads": "json.dumps", "pickle.loads": "pickle.dumps", "simplejson.loads": "simplejson.dumps"}
 COSTLY = (*DUMPS, *LOADS, "copy.deepcopy", "yaml.safe_load", "yaml.safe_dump")
-CHANGERS = frozenset(
-    {"append", "add", "update", "extend", "insert", "pop", "remove", "setdefault", "clear", "sort", "write"}
-)
+CHANGERS = frozenset({"update", "insert", "pop", "remove", "setdefault", "clear", "sort"})
 
 
 class JsonInLoop(Rule):

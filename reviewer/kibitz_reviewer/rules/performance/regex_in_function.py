@@ -85,6 +85,8 @@ class RegexInFunction(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         for call in module.calls("re.compile", "regex.compile"):
             function = module.enclosing_function(call)
+            if function is not None and module.enclosing_statement(call) is function:
+                continue  # a default or a decorator: it runs once
             if function is None or not call.args or not text_of(module, call.args[0]).is_constant:
                 continue
             if not repeats(module, call) and (_is_kept(module, call) or _runs_once(module, function)):
