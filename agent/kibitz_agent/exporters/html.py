@@ -16,7 +16,7 @@ _START = """
 const data = JSON.parse(document.getElementById("payload").textContent);
 globalThis.flameGraph = new FlameGraph(document.getElementById("graph"), data, { value: "wall" });
 """
-_STYLE = "html, body { height: 100%; margin: 0; }\n"
+_STYLE = "html, body, #graph { height: 100%; margin: 0; }\n"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
