@@ -1,0 +1,166 @@
+// What of the renderer has no DOM. The pytest beside it puts the modules into ./flamegraph and runs this in Node.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { visibleBoxes } from "./flamegraph/boxes.js";
+import { SPECIAL, colourIndex, contrast, originOf, themeColours } from "./flamegraph/colour.js";
+import { formatShare, formatValue, plainText, splitName } from "./flamegraph/format.js";
+import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, slotAt } from "./flamegraph/model.js";
+import { compileSearch, matchFrames, matchNodes } from "./flamegraph/search.js";
+
+// A payload from [name, parent, self] rows.
+function payload(rows, unit = "count") {
+  const names = [...new Set(rows.map(([name]) => name))];
+  return {
+    version: 1,
+    strings: ["", ...names],
+    frames: { name: names.map((_, k) => k + 1), file: names.map(() => 0), line: names.map(() => 0) },
+    nodes: { parent: rows.map(([, parent]) => parent), frame: rows.map(([name]) => names.indexOf(name)) },
+    values: [{ name: "samples", unit, self: rows.map(([, , self]) => self) }],
+  };
+}
+
+const ROWS = [["all", -1, 0], ["main", 0, 1], ["idle", 0, 3], ["work", 1, 4], ["small", 1, 1], ["work", 3, 2]];
+const layoutOf = (rows) => layOut(decodeTree(payload(rows)), 0);
+
+function randomRows(count, seed) {
+  let state = seed;
+  const random = (below) => (state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) % below;
+  const rows = [["all", -1, 0]];
+  while (rows.length < count) {
+    rows.push([`f${random(40)}`, random(4) ? Math.max(0, rows.length - 1 - random(3)) : random(rows.length), random(20)]);
+  }
+  return rows;
+}
+
+test("siblings stand widest first, touch, and lie within their parent", () => {
+  const layout = layoutOf(ROWS);
+  assert.equal(layout.sum, 11);
+  assert.deepEqual([...layout.start], [0, 1, 3, 5, 6]);
+  assert.deepEqual([...layout.node], [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual([...layout.x], [0, 0, 8, 0, 6, 0]);
+  assert.deepEqual([...layout.total], [11, 8, 3, 6, 1, 2]);
+});
+
+test("a random tree is laid out sorted, inside its parents and adding up", () => {
+  for (const seed of [1, 2, 3]) {
+    const layout = layoutOf(randomRows(3000, seed));
+    for (let slot = 1; slot < layout.size; slot++) {
+      const above = layout.slot[layout.tree.parent[layout.node[slot]]];
+      assert.ok(layout.x[slot] >= layout.x[above]);
+      assert.ok(layout.x[slot] + layout.total[slot] <= layout.x[above] + layout.total[above]);
+      const same = levelOf(layout, slot) === levelOf(layout, slot - 1);
+      if (same) assert.ok(layout.x[slot] >= layout.x[slot - 1] + layout.total[slot - 1]);
+      assert.equal(slotAt(layout, levelOf(layout, slot), layout.x[slot] + layout.total[slot] / 2), slot);
+    }
+    const selfs = functionsOf(layout).reduce((sum, row) => sum + row.self, layout.self[0]);
+    assert.equal(selfs, layout.sum);
+  }
+});
+
+test("boxes of a level never overlap, cover each slot once and stay within the width", () => {
+  for (const [count, width] of [[50, 300], [3000, 120], [3000, 7]]) {
+    const layout = layoutOf(randomRows(count, 9));
+    const boxes = visibleBoxes(layout, { start: 0, end: layout.sum }, width, 0, layout.levels);
+    const seen = boxes.count.reduce((sum, n) => sum + n, 0);
+    assert.equal(seen, layout.size);
+    assert.ok(boxes.slot.length <= width * layout.levels);
+    for (let k = 0; k < boxes.slot.length; k++) {
+      assert.ok(boxes.right[k] > boxes.left[k] && boxes.right[k] <= width);
+      if (k && boxes.level[k] === boxes.level[k - 1]) assert.ok(boxes.left[k] >= boxes.right[k - 1]);
+    }
+  }
+});
+
+test("a level of slivers is one marked box, not nothing", () => {
+  const rows = [["all", -1, 0], ...Array.from({ length: 5000 }, (_, k) => [`f${k}`, 0, 1])];
+  const boxes = visibleBoxes(layoutOf(rows), { start: 0, end: 5000 }, 100, 1, 2);
+  assert.deepEqual([boxes.narrow, boxes.count, boxes.left, boxes.right], [[1], [5000], [0], [100]]);
+});
+
+test("a zoomed view shows its ancestors over the whole width and nothing outside it", () => {
+  const layout = layoutOf(ROWS);
+  const boxes = visibleBoxes(layout, { start: 0, end: 6 }, 600, 0, 4);
+  assert.deepEqual(boxes.slot.map((slot) => layout.node[slot]), [0, 1, 3, 5]);
+  assert.deepEqual(boxes.right.slice(0, 3), [600, 600, 600]);
+});
+
+test("a function that calls itself is counted once", () => {
+  const rows = functionsOf(layoutOf(ROWS));
+  const layout = layoutOf(ROWS);
+  const work = rows.find(({ frame }) => layout.tree.name[frame] === "work");
+  assert.deepEqual([work.self, work.total, work.widest], [6, 6, 3]);
+});
+
+test("a search counts nodes and covers nested matches once", () => {
+  const layout = layoutOf(ROWS);
+  const found = (text) => matchNodes(layout, matchFrames(layout.tree, compileSearch(text).test));
+  assert.deepEqual(found("WORK"), { nodes: [3, 5], covered: 6 });
+  assert.deepEqual(found("/^(idle|small)$/"), { nodes: [4, 2], covered: 4 });
+  assert.deepEqual(found("nothing"), { nodes: [], covered: 0 });
+  assert.match(compileSearch("/(/").error, /regular expression/i);
+  assert.equal(compileSearch("/A/").test("a"), true);
+});
+
+test("a path of frames finds its node again, or as far as it exists", () => {
+  const before = layoutOf(ROWS);
+  const after = layoutOf([["all", -1, 0], ["idle", 0, 9], ["main", 0, 1], ["work", 2, 1]]);
+  assert.equal(nodeByKeys(after, keysTo(before.tree, 3)), 3);
+  assert.equal(nodeByKeys(after, keysTo(before.tree, 5)), 3);
+});
+
+test("a stack a thousand deep is laid out", () => {
+  const rows = [["all", -1, 0], ...Array.from({ length: 1000 }, (_, k) => [`f${k}`, k, k === 999 ? 1 : 0])];
+  const layout = layoutOf(rows);
+  assert.equal(layout.levels, 1001);
+  assert.equal(functionsOf(layout).length, 1000);
+});
+
+test("a broken payload is refused by the name of its field", () => {
+  const broken = (change) => () => decodeTree(change(payload(ROWS)));
+  assert.throws(broken((p) => ({ ...p, version: 2 })), /version 1, found 2/);
+  assert.throws(broken((p) => ({ ...p, nodes: { ...p.nodes, parent: [-1, 2, 0, 1, 1, 3] } })), /nodes.parent\[1\]/);
+  assert.throws(broken((p) => ({ ...p, frames: { ...p.frames, name: [1, 2, 3, 4, 99] } })), /frames.name: no string 99/);
+  assert.throws(broken((p) => ({ ...p, values: [{ name: "x", unit: "", self: [1] }] })), /values.x/);
+});
+
+test("amounts and shares are written with three digits and their unit", () => {
+  const shown = [0, 999, 1500, 2_000_000, 12_345_678_900, 600e9].map((ns) => formatValue(ns, "nanoseconds"));
+  assert.deepEqual(shown, ["0 s", "999 ns", "1.50 µs", "2 ms", "12.3 s", "10 min"]);
+  assert.equal(formatValue(1234567, "count"), "1,234,567");
+  assert.equal(formatValue(3 * 2 ** 20, "bytes"), "3 MiB");
+  assert.equal(formatValue(5, "requests"), "5 requests");
+  assert.deepEqual([[0, 5], [1, 1e6], [1, 3], [5, 5]].map(([a, b]) => formatShare(a, b)), ["0 %", "< 0.01 %", "33.3 %", "100 %"]);
+});
+
+test("nothing invisible and no line end is left in a shown name", () => {
+  assert.equal(plainText("a\nb\u202eC\u0000\ud800"), "a\\nb\\u202eC\\u0000\\ud800");
+  assert.equal(plainText("snake 🐍 <b>"), "snake 🐍 <b>");
+  assert.equal(plainText("x".repeat(10240), 3), "xxx… (10,240 characters)");
+  assert.deepEqual(splitName("shop.pricing:Cart.total"), { module: "shop.pricing", qualified: "Cart.total" });
+  assert.deepEqual(splitName("operator new: x"), { module: "", qualified: "operator new: x" });
+});
+
+test("text on every colour has a contrast of 4.5 or more, in light and dark", () => {
+  for (const theme of ["light", "dark"]) {
+    const { hex, text } = themeColours(theme);
+    const frames = hex.slice(Object.keys(SPECIAL).length);
+    for (const ground of [...frames, hex[SPECIAL.root]]) assert.ok(contrast(ground, text.normal) >= 4.5, `${theme} ${ground}`);
+    assert.ok(contrast(hex[SPECIAL.match], text.match) >= 4.5);
+    assert.ok(contrast(hex[SPECIAL.faded], text.faded) >= 4.5);
+    assert.ok(frames.every((colour) => /^#[0-9a-f]{6}$/.test(colour)));
+  }
+});
+
+test("the colour says the module and whose it is", () => {
+  const count = themeColours("light").hex.length;
+  assert.deepEqual(
+    ["/srv/shop/a.py", "/v/lib/python3.12/site-packages/flask/app.py", "/usr/lib/python3.12/json/decoder.py", "<frozen os>", ""].map(originOf),
+    ["own", "library", "standard", "standard", "none"],
+  );
+  const hue = (name, file) => Math.floor((colourIndex(name, file) - Object.keys(SPECIAL).length) / 3);
+  assert.equal(hue("shop.a:f", "/a.py"), hue("shop.b:g", "/b.py"));
+  assert.notEqual(hue("shop.a:f", "/a.py"), hue("shop.a:f", "/v/site-packages/a.py"));
+  assert.ok(colourIndex("no module", "") < count);
+});
