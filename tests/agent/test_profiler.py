@@ -39,8 +39,9 @@ class Lines:
 
 profiler = Profiler(Lines(), Identity("g", "i", os.getpid()), Settings(sampling_interval_ms=1))
 def work(ticks):
-    "Busy until that many ticks have been taken by the sampler."
-    while taken() < ticks: sum(range(1000))
+    "Busy until the sampler has taken that many more ticks."
+    end = taken() + ticks
+    while taken() < end: sum(range(1000))
 def taken():
     # The sampler's own count, so that no test depends on how fast the machine is.
     frames = sys._current_frames()
