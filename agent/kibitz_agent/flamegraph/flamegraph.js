@@ -153,6 +153,7 @@ export class FlameGraph {
   /** Opens what was clicked: zooms to a frame, or to the span of a run of narrow ones. */
   open(box) {
     if (!box) return;
+    this.hover(null);
     if (!box.narrow) {
       this.select(box.node);
       this.zoom(box.node, { keepSelection: true });
@@ -489,7 +490,6 @@ export class FlameGraph {
     this.painter.draw({
       boxes, layout: this.layout, colours: this.colours, matched: this.matched, top, firstLevel: first,
       levels: this.layout.sum > 0 ? levels : 0, view: this.view, outlines: this.outlines(),
-      dimBelow: levelOf(this.layout, this.layout.slot[this.focus]),
     });
     this.drawn = (this.drawn ?? 0) + 1;
     if (this.glide) this.redraw();

@@ -15,7 +15,10 @@ export function listen(graph) {
     graph.hover(null);
     graph.redraw();
   });
-  on(input, "input", () => graph.search(input.value));
+  on(input, "input", () => {
+    graph.hover(null);
+    graph.search(input.value);
+  });
   on(input, "keydown", (event) => {
     if (event.key === "Enter") graph.step(event.shiftKey ? -1 : 1);
     else if (event.key === "Escape") {

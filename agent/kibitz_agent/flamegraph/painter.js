@@ -56,8 +56,7 @@ export class Painter {
 
   /**
    * `scene`: boxes, layout, colours (of a theme), matched (a byte per frame or null), top (CSS pixels scrolled),
-   * firstLevel, levels (how many are shown), view, outlines, dimBelow (levels above it are the zoomed frame's
-   * ancestors).
+   * firstLevel, levels (how many are shown), view, outlines.
    */
   draw(scene) {
     const { context, row } = this;
@@ -119,7 +118,7 @@ export class Painter {
   }
 
   drawLabels(scene, y0) {
-    const { boxes, layout, colours, matched, firstLevel, dimBelow } = scene;
+    const { boxes, layout, colours, matched, firstLevel } = scene;
     const { context, row, ratio } = this;
     context.textBaseline = "middle";
     context.direction = "ltr";
@@ -131,12 +130,10 @@ export class Painter {
       const text = this.fit(frame, room);
       if (!text) continue;
       const kind = !matched ? "normal" : matched[frame] ? "match" : "faded";
-      context.globalAlpha = boxes.level[k] < dimBelow && kind === "normal" ? 0.85 : 1;
       context.fillStyle = colours.text[kind];
       const y = y0 + (boxes.level[k] - firstLevel) * row + row / 2;
       context.fillText(text, boxes.left[k] + TEXT_MARGIN * ratio, y);
     }
-    context.globalAlpha = 1;
   }
 
   /** As much of a frame's name as `room` device pixels hold: all of it, else without module, else cut with "…". */
