@@ -15,6 +15,7 @@ from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS, Binding
 
 MAX_DEPTH = 12
+MAX_STEPS = 400
 HARMLESS_CALLS = frozenset(
     {
         "int",
@@ -44,6 +45,7 @@ class Text:
     literal: str = ""
     holes: list[ast.expr] = field(default_factory=list)
     built: bool = False
+    steps: int = 0
 
     @property
     def is_constant(self) -> bool:
@@ -97,7 +99,8 @@ def _line(node: ast.AST) -> int:
 
 
 def _take(module: Module, node: ast.expr, text: Text, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    text.steps += 1
+    if depth > MAX_DEPTH or text.steps > MAX_STEPS:
         _hole(node, text)
     elif isinstance(node, ast.Constant):
         text.literal += node.value if isinstance(node.value, str) else "0"

@@ -24,7 +24,7 @@ OUTSIDE = (
     "redis.",
     "http.client.",
 )
-MAX_DEPTH = 6
+MAX_STEPS = 200
 
 
 class UntrustedPickle(Rule):
@@ -84,7 +84,7 @@ class UntrustedPickle(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         for call in module.calls(*LOADERS):
-            if call.args and _is_outside(module, call.args[0], 0):
+            if call.args and _is_outside(module, call.args[0], set()):
                 yield self.finding(
                     module,
                     call,
@@ -92,19 +92,20 @@ class UntrustedPickle(Rule):
                 )
 
 
-def _is_outside(module: Module, node: ast.expr, depth: int) -> bool:
+def _is_outside(module: Module, node: ast.expr, seen: set[ast.expr]) -> bool:
     """Whether ``node`` visibly is, or is made of, something that came over a wire."""
-    if depth > MAX_DEPTH:
+    if node in seen or len(seen) > MAX_STEPS:
         return False
+    seen.add(node)
     name = module.qualified_name(node) or ""
     if name.startswith(OUTSIDE) and not name.endswith((".status_code", ".dumps()")):
         return True
     if isinstance(node, ast.Name):
         values = [binding.value for binding in last_values(module, node)]
-        return any(value is not None and _is_outside(module, value, depth + 1) for value in values)
+        return any(value is not None and _is_outside(module, value, seen) for value in values)
     if isinstance(node, ast.Call):
         inner = [*node.args, *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
-        return any(_is_outside(module, each, depth + 1) for each in inner)
+        return any(_is_outside(module, each, seen) for each in inner)
     if isinstance(node, (ast.Attribute, ast.Subscript, ast.Await)):
-        return _is_outside(module, node.value, depth + 1)
+        return _is_outside(module, node.value, seen)
     return False
