@@ -21,6 +21,8 @@ PAGE = Path(__file__).resolve().parent.parent / "RULES.md"
 def page(rules: Sequence[Rule]) -> str:
     """RULES.md: a table, then a section for each rule."""
     parts = [
+        # The examples are shown as the rules hold them, whatever formatter passes by.
+        "<!-- fmt: off -->",
         "# Rules",
         f"The {len(rules)} rules of `kibitz review`; `kibitz rules ID` shows one in the terminal.",
         "Made from the rules themselves by `python -m kibitz_reviewer.docs`.",

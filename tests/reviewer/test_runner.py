@@ -75,7 +75,20 @@ def test_a_file_that_does_not_parse_is_a_broken_one() -> None:
         b"\xff\xfe",
         b"(" * 500_000,
     ],
-    ids=["line", "brackets", "signs", "literal", "bom", "tabs", "escapes", "nul", "digits", "empty", "bytes", "open"],
+    ids=[
+        "line",
+        "brackets",
+        "signs",
+        "literal",
+        "bom",
+        "tabs",
+        "escapes",
+        "nul",
+        "digits",
+        "empty",
+        "bytes",
+        "open",
+    ],
 )
 def test_hostile_files_end_in_a_report_without_findings(content: bytes, tmp_path: Path) -> None:
     result = review_file(Target("a.py", tmp_path / "a.py", content))
