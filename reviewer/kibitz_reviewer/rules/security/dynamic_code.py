@@ -10,6 +10,7 @@ from kibitz_reviewer.engines.text import parameters_of, text_of
 from kibitz_reviewer.rule import Finding, Rule, Severity
 
 SOURCES = ("input", "flask.request", "request", "os.environ", "os.getenv", "sys.argv", "sys.stdin")
+MAX_HOPS = 8
 
 
 class DynamicCode(Rule):
@@ -36,6 +37,13 @@ class DynamicCode(Rule):
         def run():
             code = request.args["code"]
             exec(code)  # finding
+        """,
+        """
+        import json
+
+        def handler(event, context):
+            order = json.loads(event["body"])
+            return eval(order["formula"])  # finding
         """,
         """
         def total(column):
@@ -79,10 +87,20 @@ class DynamicCode(Rule):
                 )
 
 
-def _comes_from_outside(module: Module, hole: ast.expr) -> bool:
-    if isinstance(hole, ast.Name):
-        return hole.id in parameters_of(module, hole)
+def _comes_from_outside(module: Module, hole: ast.expr, depth: int = 0) -> bool:
+    """Whether ``hole`` is a parameter, an item of one, something parsed from one, or known to come from outside."""
+    if isinstance(hole, ast.Name) and hole.id in parameters_of(module, hole):
+        return True
     name = module.qualified_name(hole) or ""
-    return any(
+    if any(
         name == source or name.startswith((f"{source}.", f"{source}(", f"{source}[")) for source in SOURCES
-    )
+    ):
+        return True
+    inner: ast.expr = hole
+    if isinstance(hole, ast.Name):
+        inner = module.value_of(hole)
+    elif isinstance(hole, ast.Subscript):
+        inner = hole.value
+    elif isinstance(hole, ast.Call) and module.qualified_name(hole.func) == "json.loads" and hole.args:
+        inner = hole.args[0]
+    return inner is not hole and depth < MAX_HOPS and _comes_from_outside(module, inner, depth + 1)
