@@ -7,7 +7,8 @@ call trees (two levels a frame) reach. This one keeps its own stack; strings are
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring
+from collections.abc import Callable
+from json import decoder
 from typing import Any
 
 MAX_DEPTH = 20_000
@@ -16,6 +17,9 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,400})(\.\d{1,400})?([eE][-+]?\d{1,5})?")
 _WORDS = {"true": True, "false": False, "null": None}
 _MISSING = object()
+
+# The standard library's C scanner: (text, position after the quote, strict) -> (string, position after it).
+_scan_string: Callable[[str, int, bool], tuple[str, int]] = decoder.scanstring  # type: ignore[attr-defined]
 
 
 class JsonError(ValueError):
@@ -106,7 +110,7 @@ class _Reader:
 
     def _string(self) -> str:
         try:
-            value, self._at = scanstring(self._text, self._at + 1, True)
+            value, self._at = _scan_string(self._text, self._at + 1, True)
         except ValueError as error:
             raise JsonError(str(error)) from error
         return value

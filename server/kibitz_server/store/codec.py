@@ -57,10 +57,10 @@ def decode(blob: bytes) -> tuple[Ints, Ints, Ints]:
     return node, labels, values
 
 
-def _shuffle(column: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _shuffle(column: np.ndarray) -> bytes:
     return column.view(np.uint8).reshape(-1, column.itemsize).T.tobytes()
 
 
-def _unshuffle(data: bytes, dtype: str) -> np.ndarray:  # type: ignore[type-arg]
+def _unshuffle(data: bytes, dtype: str) -> np.ndarray:
     size = np.dtype(dtype).itemsize
     return np.frombuffer(data, np.uint8).reshape(size, -1).T.copy().view(dtype).reshape(-1)

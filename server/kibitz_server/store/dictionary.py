@@ -39,9 +39,9 @@ class GroupDictionary:
 
     def forget_beyond(self, sizes: tuple[int, int, int]) -> None:
         """Undo `intern` after its transaction failed."""
-        for table, size in zip((self._frames, self._nodes, self._label_sets), sizes, strict=True):
-            while len(table) > size:
-                table.popitem()
+        _shorten(self._frames, sizes[0])
+        _shorten(self._nodes, sizes[1])
+        _shorten(self._label_sets, sizes[2])
         self._snapshot = None
 
     def intern(self, profile: Profile) -> tuple[Ints, Ints]:
@@ -86,6 +86,11 @@ class GroupDictionary:
         ):
             self._snapshot = _as_arrays(list(self._frames), list(self._nodes), list(self._label_sets))
         return self._snapshot
+
+
+def _shorten(table: dict[_T, int], size: int) -> None:
+    while len(table) > size:
+        table.popitem()
 
 
 def _tail(table: dict[_T, int], start: int) -> list[_T]:

@@ -391,11 +391,11 @@ def _joined(rows: Sequence[RowMapping]) -> Samples:
     )
 
 
-def _concatenated(parts: list[np.ndarray], empty: Callable[[], np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
+def _concatenated(parts: list[np.ndarray], empty: Callable[[], np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else empty()
 
 
-def _widen(values: np.ndarray, kinds: list[ValueType], united: tuple[ValueType, ...]) -> np.ndarray:  # type: ignore[type-arg]
+def _widen(values: np.ndarray, kinds: list[ValueType], united: tuple[ValueType, ...]) -> np.ndarray:
     if tuple(kinds) == united:
         return values
     wide = np.zeros((len(values), len(united)), np.int64)
