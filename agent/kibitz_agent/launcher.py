@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 OPTIONS_VARIABLE = "KIBITZ_RUN_OPTIONS"
 """Carries the options from `launch` to `begin`; gone before the program runs."""
@@ -49,9 +49,11 @@ def launch(program: Sequence[str], options: Options) -> int:
     environ = _environment(options)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    if sys.platform != "win32":
-        os.execve(sys.executable, command, environ)
-    return subprocess.call(command, env=environ)
+    return subprocess.call(command, env=environ) if os.name == "nt" else _become(command, environ)
+
+
+def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
+    os.execve(command[0], command, environ)
 
 
 def _interpreter_flags() -> list[str]:

@@ -41,8 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="say on standard error what the agent does"
     )
+    # Each takes the rest of the line: it belongs to the program.
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
     parser.add_argument(
-        "program", nargs=argparse.REMAINDER, metavar="SCRIPT|-m MODULE [ARGS]", help="what to run"
+        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="run a line of code"
+    )
+    parser.add_argument(
+        "script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="run a file, a folder, a zip or -"
     )
 
 
