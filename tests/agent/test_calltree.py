@@ -62,7 +62,7 @@ def test_methods_carry_module_class_file_first_line_and_the_line_being_run():
 
 def test_module_without_a_name_is_called_by_its_file():
     assert names_of("look()", name=None, filename="/srv/tasks.py")[0][0] == "tasks:<module>"
-    assert names_of("look()", name=None, filename="<string>")[0][0] == "<string>:<module>"
+    assert names_of("look()", name=None, filename="<console>")[0][0] == "<console>:<module>"
 
 
 def test_module_name_that_is_no_plain_string_is_not_believed():
