@@ -47,7 +47,10 @@ def _handle_errors(app: Flask) -> None:
         return response
 
     @app.errorhandler(ApiError)
-    def api_error(error: ApiError) -> Response:
+    def api_error(error: ApiError) -> Response | tuple[str, int]:
+        best = request.accept_mimetypes.best_match(("application/json", "text/html"))
+        if views.wants_page(request.path, best):
+            return views.error_page(error)
         return answer(error.code, error.status, error.message)
 
     @app.errorhandler(QueryError)

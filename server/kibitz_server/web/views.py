@@ -99,18 +99,11 @@ def export(name: str, suffix: str) -> Response:
     return Response(content, content_type=_EXPORT_TYPES[suffix], headers={"Content-Disposition": disposition})
 
 
-@pages.app_errorhandler(ApiError)
-def error_page(error: ApiError) -> tuple[str, int] | Response:
-    """An error as a page where a person asked, in AWS's form elsewhere."""
-    if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html" and _is_page(
-        request.path
-    ):
-        return render_template("error.html", error=error), error.status
-    response = Response(status=error.status, headers={"x-amzn-ErrorType": error.code})
-    response.set_data(current_app.json.dumps({"message": error.message}))
-    response.content_type = "application/json"
-    return response
+def wants_page(path: str, best: str | None) -> bool:
+    """Whether a person asked: for a page's address, by a browser that prefers HTML (``best``) to JSON."""
+    return best == "text/html" and (path == "/" or path.startswith(("/groups/", "/findings")))
 
 
-def _is_page(path: str) -> bool:
-    return path == "/" or path.startswith(("/groups/", "/findings"))
+def error_page(error: ApiError) -> tuple[str, int]:
+    """An error for a person."""
+    return render_template("error.html", error=error), error.status

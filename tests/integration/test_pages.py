@@ -1,0 +1,148 @@
+"""The collector's pages in a real browser, over profiles posted to a real collector."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+STACKS = {
+    "__main__:<module>;shop.app:main;shop.search:find": 40,
+    "__main__:<module>;shop.app:main;shop.stock:reserve;shop.stock:ask": 25,
+    "__main__:<module>;shop.app:main": 5,
+}
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1200, "height": 700})
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    assert page.complaints == []
+    page.close()
+
+
+def open_group(page, collector, query=""):
+    page.goto(f"{collector.url}/groups/shop{query}")
+    page.wait_for_selector("canvas")
+    wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
+
+
+def wait_until(condition, seconds=15.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def visible(page):
+    return page.evaluate("globalThis.flameGraph.visibleFrames().map((frame) => frame.name)")
+
+
+def test_empty_collector_teaches_the_next_step(page, collector):
+    page.goto(collector.url)
+    assert f"--collector {collector.url}" in page.inner_text("main")
+    assert "AWS_ENDPOINT_URL_CODEGURUPROFILER" in page.inner_text("main")
+
+
+def test_groups_are_listed_with_a_link_to_their_flame_graph(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    page.goto(collector.url)
+    page.click("text=shop")
+    page.wait_for_selector("canvas")
+    assert page.url.split("?")[0].endswith("/groups/shop")
+
+
+def test_flame_graph_draws_searches_zooms_and_explains(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    assert "shop.search:find" in visible(page)
+    page.fill("input[type=search]", "stock")
+    wait_until(lambda: page.evaluate("globalThis.flameGraph.matchCount") == 2)
+    assert page.evaluate("globalThis.flameGraph.matchShare") == pytest.approx(25 / 70)
+    page.evaluate("globalThis.flameGraph.search('')")
+    box = page.locator("canvas").bounding_box()
+    # The third row is shop.app:main; its left part carries shop.search:find below.
+    page.mouse.move(box["x"] + 30, box["y"] + 70)
+    wait_until(
+        lambda: page.locator("[role=tooltip]").count() == 0 or page.locator("[role=tooltip]").is_visible()
+    )
+    page.mouse.click(box["x"] + 30, box["y"] + 70)
+    wait_until(lambda: page.evaluate("globalThis.flameGraph.focus") > 0)
+    page.keyboard.press("Escape")
+    wait_until(lambda: page.evaluate("globalThis.flameGraph.focus") == 0)
+
+
+def test_new_report_appears_without_a_reload(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    assert "shop.late:arrival" not in visible(page)
+    assert collector.post(make_profile({"__main__:<module>;shop.late:arrival": 50})) == 204
+    wait_until(lambda: "shop.late:arrival" in visible(page))
+
+
+def test_address_reproduces_value_and_search(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector, "?value=cpu&search=stock")
+    assert page.evaluate("globalThis.flameGraph.value") == "cpu"
+    assert page.evaluate("globalThis.flameGraph.matchCount") == 2
+    page.evaluate("globalThis.flameGraph.search('find')")
+    wait_until(lambda: "search=find" in page.url)
+
+
+def test_range_without_samples_says_so(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS, end=time.time() - 7200)) == 204
+    page.goto(f"{collector.url}/groups/shop")
+    page.wait_for_selector("#empty:visible")
+    assert "No samples in this range" in page.inner_text("#empty")
+
+
+def test_names_are_text_whatever_they_hold(page, collector, make_profile):
+    hostile = "<img src=x onerror=alert(1)>:\u202eevil"
+    assert collector.post(make_profile({f"__main__:<module>;{hostile}": 10})) == 204
+    open_group(page, collector)
+    assert page.locator("img[src=x]").count() == 0
+    assert any("onerror" in name for name in visible(page))
+
+
+@pytest.mark.parametrize("suffix", ["pb.gz", "txt", "json", "html"])
+def test_range_can_be_taken_away_as_a_file(page, collector, make_profile, suffix):
+    assert collector.post(make_profile(STACKS)) == 204
+    answer = page.request.get(f"{collector.url}/groups/shop/profile.{suffix}")
+    assert answer.status == 200
+    assert len(answer.body()) > 50
+    if suffix == "txt":
+        assert "__main__:<module>;shop.app:main;shop.search:find 40" in answer.text().splitlines()
+
+
+def test_group_that_is_not_there_is_a_page_for_people_and_json_for_programs(page, collector):
+    page.goto(f"{collector.url}/groups/nobody")
+    assert "no profiling group nobody" in page.inner_text("main")
+    page.complaints.clear()  # the browser notes the 404 itself
+    answer = page.request.get(f"{collector.url}/api/groups/nobody/flamegraph")
+    assert answer.status == 404
+    assert answer.headers["x-amzn-errortype"] == "ResourceNotFoundException"
+
+
+def test_planted_step_is_on_the_findings_page_and_a_flat_function_is_not(page, collector, make_profile):
+    from kibitz_server.anomalies import detect_group
+    from kibitz_server.store.sql import open_sqlite
+
+    hour = int(time.time() // 3600) * 3600
+    for back in range(20, 0, -1):
+        slow = 300 if back <= 3 else 100
+        stacks = {"m:main;m:steady": 500, "m:main;m:stepped": slow, "m:main;m:rest": 400 - (slow - 100)}
+        assert collector.post(make_profile(stacks, end=hour - back * 3600 + 1800)) == 204
+    store = open_sqlite(str(collector.data / "kibitz.sqlite"))
+    found = detect_group(store, "shop", time.time())
+    store.save_findings("shop", found)
+    store.close()
+    page.goto(f"{collector.url}/findings")
+    text = page.inner_text("main")
+    assert "m:stepped" in text
+    assert "rose from 10.0% to 30.0%" in text
+    assert "m:steady" not in text
+    page.click("text=flame graph of that time >> nth=0")
+    page.wait_for_selector("canvas")

@@ -1,0 +1,88 @@
+"""`kibitz serve` as a process: what it acknowledged survives, it ends when told, and says why when it cannot start."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+
+def functions(collector, group="shop"):
+    found = collector.get(f"/api/groups/{group}/functions?value=samples")
+    return {function["name"]: function["self"] for function in found["functions"]}
+
+
+def test_acknowledged_profile_survives_sigkill_and_its_retry_counts_once(collector, make_profile):
+    profile = make_profile({"m:a;m:b": 3})
+    assert collector.post(profile, token="t1") == 204
+    collector.kill()
+    collector.start()
+    assert functions(collector) == {"m:a": 0, "m:b": 3}
+    assert collector.post(profile, token="t1") == 204
+    assert functions(collector) == {"m:a": 0, "m:b": 3}
+    assert collector.post(profile, token="t2") == 204
+    assert functions(collector)["m:b"] == 6
+
+
+def test_sigterm_ends_it_with_status_0(collector):
+    assert collector.stop() == 0
+
+
+def test_two_collectors_on_one_store_agree(collector, make_profile):
+    other = type(collector)(collector.data)
+    other.start()
+    try:
+        assert collector.post(make_profile({"m:a;m:b": 1}), token="one") == 204
+        assert other.post(make_profile({"m:c;m:b": 2, "m:a;m:b": 1}), token="two") == 204
+        assert collector.post(make_profile({"m:c;m:d": 4}), token="three") == 204
+        expected = {"m:a": 0, "m:b": 4, "m:c": 0, "m:d": 4}
+        assert functions(collector) == functions(other) == expected
+    finally:
+        assert other.stop() == 0
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kibitz_agent.cli", "serve", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_taken_port_is_refused_with_advice(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = serve("--port", str(taken.getsockname()[1]), "--data", str(tmp_path))
+    assert done.returncode == 2
+    assert "is taken" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_address_others_can_reach_needs_a_token(tmp_path):
+    done = serve("--host", "0.0.0.0", "--port", "0", "--data", str(tmp_path))
+    assert done.returncode == 2
+    assert "token" in done.stderr
+
+
+def test_data_directory_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = serve("--port", "0", "--data", str(tmp_path / "file"))
+    assert done.returncode == 2
+    assert "data directory" in done.stderr
+
+
+def test_damaged_store_is_refused_with_a_reason(tmp_path):
+    (tmp_path / "kibitz.sqlite").write_bytes(b"not a database at all" * 100)
+    done = serve("--port", "0", "--data", str(tmp_path))
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
+
+
+def test_foreign_host_header_is_refused(collector):
+    request = urllib.request.Request(f"{collector.url}/api/groups", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    with caught.value as error:
+        assert error.code == 403
