@@ -1,0 +1,262 @@
+"""Every decoder against what the network brings: right bytes, and all the wrong ones."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kibitz_agent import wire
+from kibitz_agent.exporters import pprof as pprof_writer
+from kibitz_agent.profile import Frame, Header, ProfileBuilder
+from kibitz_server.ingest import (
+    IngestError,
+    TooLargeError,
+    UnsupportedTypeError,
+    aws,
+    decoder_for,
+    inflate,
+    json_tree,
+    kibitz,
+    leaves,
+    pprof,
+)
+
+
+def sample_profile():
+    builder = ProfileBuilder()
+    builder.add_stack([Frame("m:a", "a.py", 1), Frame("m:b", "b.py", 7)], (3, 30, 20), {"thread": "Main"})
+    builder.add_stack([Frame("m:a", "a.py", 1)], (1, 10, 0), {"state": "waiting"})
+    return builder.build(Header(group="g", start_ns=10**18, end_ns=10**18 + 10**9, interval_ns=10**7))
+
+
+def aws_body(**changes):
+    tree = {"children": {"m:a": {"counts": {"WALL_TIME": 4}, "file": "a.py", "line": [3, 9]}}}
+    document = {"start": 1000, "end": 11_000, "agentMetadata": {}, "callgraph": tree, **changes}
+    return json.dumps(document).encode()
+
+
+BODIES = {
+    "kibitz": (kibitz.decode, wire.encode(sample_profile())),
+    "pprof": (pprof.decode, pprof_writer.encode(sample_profile())),
+    "aws": (aws.decode, aws_body()),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_body_is_decoded(name):
+    decode, body = BODIES[name]
+    assert len(decode(body).sample_node) >= 1
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_every_truncation_is_refused(name):
+    decode, body = BODIES[name]
+    for end in range(len(body)):
+        with pytest.raises(IngestError):
+            decode(body[:end])
+
+
+@pytest.mark.parametrize("name", BODIES)
+@given(data=st.binary(max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_garbage_is_refused_or_harmless(name, data):
+    decode, _ = BODIES[name]
+    for body in (data, gzip.compress(data)):
+        with contextlib.suppress(IngestError):
+            decode(body)
+
+
+@pytest.mark.parametrize("name", BODIES)
+@given(position=st.integers(0, 10_000), value=st.integers(0, 255))
+@settings(max_examples=150, deadline=None)
+def test_altered_byte_is_refused_or_harmless(name, position, value):
+    decode, body = BODIES[name]
+    altered = bytearray(gzip.decompress(body) if name == "pprof" else body)
+    altered[position % len(altered)] = value
+    with contextlib.suppress(IngestError):
+        decode(bytes(altered))
+
+
+def test_pprof_gives_back_what_was_written():
+    profile = pprof.decode(BODIES["pprof"][1])
+    stacks = {
+        (tuple(frame.name for frame in frames), dict(labels).get("thread"), values)
+        for frames, labels, values in profile.stacks()
+    }
+    assert stacks == {(("m:a", "m:b"), "Main", (3, 30, 20)), (("m:a",), None, (1, 10, 0))}
+    assert profile.header.end_ns - profile.header.start_ns == 10**9
+    assert [kind.name for kind in profile.value_types] == ["samples", "wall", "cpu"]
+
+
+def varint(value):
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+def field(number, content):
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        (field(6, b"") + field(1, field(1, 9)), "string 9 is out of range"),
+        (field(6, b"") + field(1, b"") + field(2, field(1, 5) + field(2, 1)), "location 5"),
+        (field(6, b"") + field(1, b"") + field(4, field(1, 1) + field(4, field(1, 8))) + field(2, field(1, 1) + field(2, 1)), "function 8"),
+        (field(6, b"") + field(1, b"") + field(2, field(2, 1) + field(2, 1)), "2 values for 1 types"),
+        (field(6, b"") + b"\x0b", "wire type 3"),
+        (b"\x08" + b"\xff" * 11, "longer than 64 bits"),
+        (field(6, b""), "sample types"),
+    ],
+)  # fmt: skip
+def test_pprof_that_lies_is_told_where(message, complaint):
+    with pytest.raises(IngestError, match=complaint):
+        pprof.decode(message)
+
+
+def test_official_agents_tree_keeps_names_files_lines_and_counts():
+    profile = aws.decode(aws_body())
+    [(frames, labels, values)] = list(profile.stacks())
+    assert frames[0].name == "m:a"
+    assert frames[0].file == "a.py"
+    assert profile.node_line[0] == 3
+    assert dict(labels) == {"state": "running", "state_source": "leaf"}
+    # Four samples of one thread over ten seconds: 2.5 s each.
+    assert values == (4, 10_000_000_000)
+
+
+def test_frozen_metadata_is_not_believed():
+    """The official agent repeats its first report's metadata for ever: here it claims 900 ticks in 4 samples."""
+    frozen = {"numTimesSampled": 900, "durationInMs": 5, "metrics": {"numThreads": 2.0}}
+    profile = aws.decode(aws_body(agentMetadata=frozen))
+    assert sum(profile.values[1]) == 10_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"start": "yesterday"}, "start"),
+        ({"end": 5}, "earlier"),
+        ({"callgraph": []}, "callgraph"),
+        ({"callgraph": {"children": []}}, "children"),
+        ({"callgraph": {"children": {"a": 5}}}, "no object"),
+        ({"callgraph": {"children": {"a": {"counts": {"WALL_TIME": -1}}}}}, "whole number"),
+        ({"callgraph": {"children": {"a": {"counts": {"WALL_TIME": "1"}}}}}, "whole number"),
+        ({"callgraph": {"children": {"a": {"counts": 1}}}}, "counts"),
+    ],
+)
+def test_official_agents_json_that_lies_is_told_where(changes, complaint):
+    with pytest.raises(IngestError, match=complaint):
+        aws.decode(aws_body(**changes))
+
+
+def nested(levels):
+    inner = '{"counts":{"WALL_TIME":1}}'
+    for _ in range(levels):
+        inner = '{"children":{"m:f":' + inner + "}}"
+    return ('{"start":1000,"end":2000,"callgraph":' + inner + "}").encode()
+
+
+def test_tree_of_two_thousand_frames_is_read_and_ten_thousand_deep_json_does_no_harm():
+    assert len(aws.decode(nested(2000)).node_parent) == 2000
+    with pytest.raises(IngestError, match="nested deeper"):
+        aws.decode(nested(15_000))
+    with pytest.raises(IngestError):
+        aws.decode(b"[" * 1_000_000)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.sampled_from([None, 1]))
+@settings(deadline=None)
+def test_json_is_read_as_the_standard_library_reads_it(value, indent):
+    assert json_tree.loads(json.dumps(value, indent=indent)) == value
+
+
+@given(st.text(max_size=40))
+@settings(deadline=None)
+def test_what_the_standard_library_refuses_is_refused(text):
+    try:
+        expected = json.loads(text, parse_constant=lambda name: 1 / 0)
+    except (ValueError, ZeroDivisionError):
+        with pytest.raises(json_tree.JsonError):
+            json_tree.loads(text)
+    else:
+        assert json_tree.loads(text) == expected
+
+
+def test_gzip_bomb_is_stopped_before_it_is_inflated():
+    bomb = gzip.compress(bytes(200 << 20), 9)
+    assert len(bomb) < 300_000
+    for decode, _ in (BODIES["pprof"], BODIES["aws"]):
+        with pytest.raises(TooLargeError):
+            decode(bomb)
+
+
+def test_bomb_in_our_own_form_is_stopped():
+    body = zlib.compress(bytes(300 << 20), 9)
+    head = wire._PREAMBLE.pack(wire._MAGIC, wire.VERSION, 300 << 20, 0, 10)
+    with pytest.raises(IngestError, match="at most"):
+        kibitz.decode(head + body)
+
+
+def test_other_version_of_our_form_is_named():
+    body = bytearray(wire.encode(sample_profile()))
+    body[7] = 9
+    with pytest.raises(IngestError, match="version: 9"):
+        kibitz.decode(bytes(body))
+
+
+def test_body_that_is_not_gzip_stays_as_it_is():
+    assert inflate(b"plain") == b"plain"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "name"),
+    [
+        ("application/x-kibitz-profile", b"", "kibitz"),
+        ("application/json; charset=utf-8", b"", "aws"),
+        ("application/x-protobuf", b"", "pprof"),
+        ("application/octet-stream", b"\x1f\x8b", "pprof"),
+        ("", b"\x1f\x8b", "pprof"),
+    ],
+)
+def test_content_type_picks_the_decoder(content_type, body, name):
+    assert decoder_for(content_type, body).name == name
+
+
+def test_other_content_types_are_refused_with_those_that_are_not():
+    with pytest.raises(UnsupportedTypeError, match=r"text/plain.*application/json"):
+        decoder_for("text/plain", b"x")
+
+
+@pytest.mark.parametrize("name", ["<Sleep>", "threading:Condition:wait", "selectors:EpollSelector:select"])
+def test_leaves_that_block_are_waiting(name):
+    assert leaves.state_of(name) == "waiting"
+
+
+@pytest.mark.parametrize(
+    "name", ["app:work", "json.decoder:JSONDecoder:decode", "asyncio.events:Handle:_run"]
+)
+def test_leaves_that_work_are_running(name):
+    assert leaves.state_of(name) == "running"
