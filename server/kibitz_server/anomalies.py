@@ -3,7 +3,10 @@
 Each frame is judged against itself: the median of its hourly shares is its baseline, their median absolute deviation
 (MAD) its scale. The scale is never taken for smaller than chance alone makes it: with n samples behind an hour, a share
 p has a standard error of sqrt(p (1 - p) / n). What is far by that measure must also be large enough to matter, and hours
-with few samples are not judged. Of frames that changed together only the innermost that explains the change is named.
+with few samples are not judged.
+
+One cause, one alarm. Shares add up to one, so a frame that grows makes all others smaller: that common factor, the median
+of ratios, is taken out first. And of frames that changed together only the innermost that explains the change is named.
 
 All functions work on arrays; only `detect_group` knows the store.
 """
@@ -17,16 +20,19 @@ import numpy as np
 import numpy.typing as npt
 
 from kibitz_server import query
-from kibitz_server.findings import anomaly
+from kibitz_server.findings import anomaly, continued
 from kibitz_server.store import Ints, Span, Store, StoredFinding
 
 Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+Signs = npt.NDArray[np.int64]
 
 HISTORY_S = 14 * 86_400.0
 RECENT_HOURS = 48
 
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
+_EXPLAINED = 0.8
+_RATIO_SAMPLES = 100  # a ratio of so many samples is right to about 10 %
+_LEAST_FACTOR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Thresholds:
 
     ``sigmas``: distance from the median in scales; 6 keeps one frame silent for years of noise.
     ``least_change``: and at least so much of the whole application; ``least_ratio``: and of the baseline.
-    ``least_samples``: hours with fewer are not judged; ``least_hours``: nor frames with a shorter history.
+    ``least_samples``: hours with fewer are not judged; ``least_hours``: nor is any without so many judged before it.
     """
 
     sigmas: float = 6.0
@@ -64,80 +70,103 @@ class Deviation:
         return self.seen - self.usual
 
 
-def scores(shares: Floats, samples: Ints, limits: Thresholds = DEFAULT_THRESHOLDS) -> tuple[Floats, Floats]:
-    """How far each hour is from the frame's baseline, in scales: (frames, hours); and the baseline (frames,).
+def deviations(
+    total_share: Floats, self_share: Floats, samples: Ints, limits: Thresholds = DEFAULT_THRESHOLDS
+) -> list[Deviation]:
+    """All runs of unusual hours in the same direction; hours that are not judged neither make nor break a run.
 
-    0 where an hour is not judged. ``shares`` is (frames, hours), ``samples`` (hours,).
+    ``total_share`` and ``self_share`` are (frames, hours), ``samples`` is (hours,): those behind each hour.
     """
-    judged = samples >= limits.least_samples
-    result = np.zeros_like(shares)
-    if judged.sum() < limits.least_hours:
-        return result, np.zeros(len(shares))
-    history = shares[:, judged]
-    usual = np.median(history, axis=1)
-    mad = np.median(np.abs(history - usual[:, None]), axis=1) * _MAD_TO_SIGMA
-    # Chance alone, at the baseline; a frame that is usually absent still has a share of its own to be compared with.
-    p = np.clip(usual, 1.0 / samples[judged].max(), 1.0)[:, None]
-    chance = np.sqrt(p * (1 - p) / samples[judged][None, :])
-    result[:, judged] = (history - usual[:, None]) / np.maximum(mad[:, None], np.maximum(chance, 1e-12))
-    return result, usual
-
-
-def deviations(shares: Floats, samples: Ints, limits: Thresholds = DEFAULT_THRESHOLDS) -> list[Deviation]:
-    """All runs of unusual hours in the same direction; hours that are not judged neither make nor break a run."""
-    distance, usual = scores(shares, samples, limits)
-    change = shares - usual[:, None]
-    unusual = (
-        (np.abs(distance) >= limits.sigmas)
-        & (np.abs(change) >= limits.least_change)
-        & (np.abs(change) >= limits.least_ratio * usual[:, None])
-    )
-    judged = samples >= limits.least_samples
+    judged = np.flatnonzero(samples >= limits.least_samples)
+    if len(judged) <= limits.least_hours:
+        return []
+    shares, weights = total_share[:, judged], samples[judged].astype(np.float64)
+    factor = common_factor(self_share[:, judged], weights)
+    # The share alone blames a frame for what another one did; without the common factor, a caller of everything seems to
+    # change. Both must say the same.
+    direction = unusual(shares, weights, limits)
+    direction[direction != unusual(shares / factor, weights * factor, limits)] = 0
+    usual = np.median(shares, axis=1)
     found = []
-    for frame in np.flatnonzero(unusual.any(axis=1)).tolist():
-        direction = np.where(unusual[frame], np.sign(change[frame]), 0).astype(int)
-        for first, last in _runs(direction, judged):
-            hours = np.arange(first, last + 1)[judged[first : last + 1]]
-            seen = float(np.average(shares[frame, hours], weights=samples[hours]))
-            found.append(Deviation(frame, first, last, float(usual[frame]), seen))
+    for frame in np.flatnonzero(direction.any(axis=1)).tolist():
+        for first, last in _runs(direction[frame]):
+            if first < limits.least_hours:  # with so little before it, it may as well be the usual state
+                continue
+            run = slice(first, last + 1)
+            seen = float(np.average(shares[frame, run], weights=weights[run]))
+            found.append(Deviation(frame, int(judged[first]), int(judged[last]), float(usual[frame]), seen))
     return found
 
 
-def _runs(direction: npt.NDArray[np.int_], judged: Flags) -> Iterator[tuple[int, int]]:
-    first = last = -1
-    for hour in np.flatnonzero(judged).tolist():
-        if first >= 0 and direction[hour] != direction[first]:
-            yield first, last
-            first = -1
-        if direction[hour]:
-            first = hour if first < 0 else first
-            last = hour
-    if first >= 0:
-        yield first, last
+def unusual(shares: Floats, weights: Floats, limits: Thresholds = DEFAULT_THRESHOLDS) -> Signs:
+    """1 where a frame's hour is far above what the frame usually has, -1 where far below, else 0: (frames, hours).
+
+    ``shares`` is (frames, hours), ``weights`` (hours,): how many samples each share rests on.
+    """
+    usual = np.median(shares, axis=1)[:, None]
+    change = shares - usual
+    mad = np.median(np.abs(change), axis=1)[:, None] * _MAD_TO_SIGMA
+    # A frame that is usually absent has a scale too: that of a single sample.
+    p = np.clip(usual, 1.0 / weights.max(initial=1.0), 1.0)
+    scale = np.maximum(np.maximum(mad, np.sqrt(p * (1 - p) / weights)), 1e-12)
+    least = np.maximum(limits.least_change, limits.least_ratio * usual)
+    far = (np.abs(change) >= limits.sigmas * scale) & (np.abs(change) >= least)
+    return np.where(far, np.sign(change), 0).astype(np.int64)
+
+
+def common_factor(self_share: Floats, weights: Floats) -> Floats:
+    """By what all shares of an hour are scaled because one frame took or gave much: (hours,), 1 where it cannot be told.
+
+    The median of ratios to the baseline, over frames with enough samples for a ratio to mean something (DESeq's size
+    factor, Anders and Huber 2010). Self shares, for they alone add up to one.
+    """
+    usual = np.median(self_share, axis=1)[:, None]
+    steady = usual * weights >= _RATIO_SAMPLES
+    ratios = np.where(steady, self_share / np.maximum(usual, 1e-12), np.nan)
+    factor = np.ones(self_share.shape[1])
+    # With fewer than three, one that grew cannot be told from all the others that shrank.
+    told = np.flatnonzero(steady.sum(axis=0) >= 3)
+    factor[told] = np.nanmedian(ratios[:, told], axis=0)
+    return np.maximum(factor, _LEAST_FACTOR)
+
+
+def _runs(direction: Signs) -> Iterator[tuple[int, int]]:
+    """First and last position of each stretch of equal values other than 0."""
+    edges = np.flatnonzero(np.diff(direction, prepend=0, append=0))
+    for first, after in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        if direction[first]:
+            yield first, after - 1
 
 
 def innermost(found: Sequence[Deviation], callers: Ints) -> list[Deviation]:
     """One deviation a cause: a caller whose change is that of something it calls is left out.
 
-    ``callers`` is (frames,): the frame that usually calls each one, -1 for none. A caller is explained when the changes of
-    those below it, in the same direction and overlapping in time, add up to most of its own.
+    ``callers`` is (frames,): the frame that usually calls each one, -1 for none. A caller is explained when the changes
+    right below it, in the same direction and overlapping in time, add up to most of its own.
     """
-    explained: dict[int, float] = {}
-    for index, inner in enumerate(found):
-        for at, outer in enumerate(found):
-            if at != index and _calls(callers, outer.frame, inner.frame) and _together(outer, inner):
-                explained[at] = max(explained.get(at, 0.0), inner.change / outer.change)
-    return [deviation for at, deviation in enumerate(found) if explained.get(at, 0.0) < 0.8]
+    of_frame: dict[int, list[int]] = {}
+    for index, deviation in enumerate(found):
+        of_frame.setdefault(deviation.frame, []).append(index)
+    explained = [0.0] * len(found)
+    for inner in found:
+        for index in _nearest_above(inner, found, of_frame, callers):
+            explained[index] += inner.change / found[index].change
+    return [deviation for at, deviation in enumerate(found) if explained[at] < _EXPLAINED]
 
 
-def _calls(callers: Ints, outer: int, inner: int) -> bool:
-    seen = set()
-    while inner >= 0 and inner not in seen:
-        seen.add(inner)
-        inner = int(callers[inner])
-        if inner == outer:
-            return True
-    return False
+def _nearest_above(
+    inner: Deviation, found: Sequence[Deviation], of_frame: dict[int, list[int]], callers: Ints
+) -> list[int]:
+    """Positions of the deviations of the nearest caller that changed together with ``inner``."""
+    passed = {inner.frame}
+    caller = int(callers[inner.frame])
+    while caller >= 0 and caller not in passed:
+        together = [index for index in of_frame.get(caller, ()) if _together(found[index], inner)]
+        if together:
+            return together
+        passed.add(caller)
+        caller = int(callers[caller])
+    return []
 
 
 def _together(outer: Deviation, inner: Deviation) -> bool:
@@ -151,24 +180,45 @@ def detect_group(
 ) -> list[StoredFinding]:
     """The group's anomalies of the last `RECENT_HOURS`, judged against the last `HISTORY_S` seconds.
 
-    The hour that is still filling is left out: it will be judged when it is whole.
+    The hour that is still filling is left out: it will be judged when it is whole. An anomaly that is known already
+    keeps its id, even when its edges look a little different now.
     """
-    end = np.floor(now / query.HOUR_S) * query.HOUR_S
+    end = float(np.floor(now / query.HOUR_S) * query.HOUR_S)
     shares = query.hourly_shares(store, Span(group, end - HISTORY_S, end))
-    found = deviations(shares.total_share, shares.samples, limits)
+    names, total_share, self_share, callers = by_name(shares)
+    found = deviations(total_share, self_share, shares.samples, limits)
     recent = [deviation for deviation in found if deviation.last >= len(shares.hours) - RECENT_HOURS]
-    return [
+    fresh = [
         anomaly(
             group=group,
-            frame=shares.frames[deviation.frame].name,
+            frame=names[deviation.frame],
             start=float(shares.hours[deviation.first]),
             end=float(shares.hours[deviation.last]) + query.HOUR_S,
             usual=deviation.usual,
             seen=deviation.seen,
             revision=_new_revision(shares.revisions, deviation.first),
         )
-        for deviation in innermost(recent, shares.stack_parent)
+        for deviation in innermost(recent, callers)
     ]
+    return continued(fresh, store.findings(group)) if fresh else []
+
+
+def by_name(shares: query.HourlyShares) -> tuple[list[str], Floats, Floats, Ints]:
+    """Names, total shares, self shares and callers, one row a name: an edit that moves a function's line is no change."""
+    names = list(dict.fromkeys(frame.name for frame in shares.frames))
+    position = {name: at for at, name in enumerate(names)}
+    row = np.array([position[frame.name] for frame in shares.frames], np.int64)
+    total, own = np.zeros((2, len(names), len(shares.hours)))
+    np.add.at(total, row, shares.total_share)
+    np.add.at(own, row, shares.self_share)
+    callers = np.full(len(names), -1, np.int64)
+    for frame in np.argsort(
+        shares.total_share.sum(axis=1), kind="stable"
+    ).tolist():  # the heaviest has the last word
+        caller = int(shares.stack_parent[frame])
+        if caller >= 0 and row[caller] != row[frame]:
+            callers[row[frame]] = row[caller]
+    return names, np.minimum(total, 1.0), own, callers
 
 
 def _new_revision(revisions: Sequence[frozenset[str]], hour: int) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
 
 from kibitz_server.store import StoredFinding
 
 ANOMALY = "anomaly"
+ROSE, FELL = "rose", "fell"
 
 
 def anomaly(
@@ -16,7 +19,7 @@ def anomaly(
 
     The id is made of group, frame, direction and start: finding it again an hour later extends it.
     """
-    direction = "rose" if seen > usual else "fell"
+    direction = ROSE if seen > usual else FELL
     reason = f"{frame} {direction} from {usual:.1%} to {seen:.1%} of all samples"
     if revision:
         reason += f", as revision {revision} appeared"
@@ -28,7 +31,29 @@ def anomaly(
         start=start,
         end=end,
         reason=f"{reason}.",
-        details={"usual_share": usual, "seen_share": seen, "revision": revision},
+        details={"direction": direction, "usual_share": usual, "seen_share": seen, "revision": revision},
+    )
+
+
+def continued(found: Iterable[StoredFinding], known: Iterable[StoredFinding]) -> list[StoredFinding]:
+    """``found``, with the id of the known finding that each one goes on from: same frame and direction, times touching.
+
+    As history grows the baseline moves a little, and with it the hour in which a change seems to begin.
+    """
+    earlier = list(known)
+    result = []
+    for finding in found:
+        before = next((old for old in earlier if _same(old, finding)), None)
+        result.append(finding if before is None else replace(finding, id=before.id))
+    return result
+
+
+def _same(old: StoredFinding, new: StoredFinding) -> bool:
+    return (
+        (old.kind, old.group, old.frame) == (new.kind, new.group, new.frame)
+        and old.details.get("direction") == new.details.get("direction")
+        and old.start <= new.end
+        and new.start <= old.end
     )
 
 
