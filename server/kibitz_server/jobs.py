@@ -27,9 +27,15 @@ class Jobs:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the round that is running."""
+        """End as soon as the group at work is judged. Harmless when it never began."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether stop() was called."""
+        return self._stop.is_set()
 
     def run_once(self) -> None:
         """One round. A group whose detection fails is logged and does not keep the others from theirs."""
@@ -45,4 +51,7 @@ class Jobs:
 
     def _loop(self) -> None:
         while not self._stop.wait(self._interval_s):
-            self.run_once()
+            try:
+                self.run_once()
+            except Exception:  # the store: a full disk today may have room tomorrow
+                log.exception("anomaly detection failed; the next round tries again")
