@@ -52,6 +52,19 @@ def utc(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def range_label(start: str, end: str | None) -> str:
+    """A range of the address for people: epoch seconds as times, anything else as it is."""
+    first, last = (_time_label(text) for text in (start, end or "now"))
+    return f"{first} to {last}"
+
+
+def _time_label(text: str) -> str:
+    try:
+        return utc(float(text))
+    except (ValueError, OverflowError, OSError):
+        return text[:40]
+
+
 @pages.get("/")
 def groups_page() -> str:
     """All groups."""
@@ -67,6 +80,7 @@ def group_page(name: str) -> str:
         group=_known_group(name),
         ranges=RANGES,
         chosen=chosen,
+        chosen_label=range_label(chosen, request.args.get("to")),
         value=request.args.get("value", "wall"),
         query=request.query_string.decode("ascii", "replace"),
         exports=_EXPORT_TYPES,

@@ -18,9 +18,13 @@ function say(text) {
   statusLine.hidden = !text;
 }
 
+// The collector was reached and said no: asking again would not help.
+class Refusal extends Error {}
+
 async function fetchJson(path) {
   const answer = await fetch(path, { headers: { Accept: "application/json" } });
   const body = await answer.json();
+  if (answer.status >= 400 && answer.status < 500) throw new Refusal(body.message);
   if (!answer.ok) throw new Error(body.message || `the collector answered ${answer.status}`);
   return body;
 }
@@ -73,6 +77,10 @@ async function poll() {
       watermark = latest;
     }
   } catch (error) {
+    if (error instanceof Refusal) {
+      say(error.message);
+      return;
+    }
     say(`Cannot reach the collector (${error.message}). Trying again.`);
   }
   setTimeout(poll, POLL_MS);
