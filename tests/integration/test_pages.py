@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -119,7 +122,7 @@ def test_range_can_be_taken_away_as_a_file(page, collector, make_profile, suffix
 
 def test_group_that_is_not_there_is_a_page_for_people_and_json_for_programs(page, collector):
     page.goto(f"{collector.url}/groups/nobody")
-    assert "no profiling group nobody" in page.inner_text("main")
+    assert "No profiling group nobody" in page.inner_text("main")
     page.complaints.clear()  # the browser notes the 404 itself
     answer = page.request.get(f"{collector.url}/api/groups/nobody/flamegraph")
     assert answer.status == 404
@@ -146,3 +149,62 @@ def test_planted_step_is_on_the_findings_page_and_a_flat_function_is_not(page, c
     assert "m:steady" not in text
     page.click("text=flame graph of that time >> nth=0")
     page.wait_for_selector("canvas")
+    assert page.input_value("input[type=search]") == "m:stepped"
+    shown = page.evaluate("[globalThis.flameGraph.payload.start, globalThis.flameGraph.payload.end]")
+    assert shown == [hour - 3 * 3600, hour]
+    assert page.evaluate("globalThis.flameGraph.matchShare") == pytest.approx(0.3, abs=0.01)
+
+
+def test_tooltip_tells_what_is_under_the_pointer(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    frame = page.evaluate(
+        "globalThis.flameGraph.visibleFrames().find((frame) => frame.name === 'shop.stock:reserve')"
+    )
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + frame["x"] + frame["width"] / 2, box["y"] + frame["y"] + frame["height"] / 2)
+    page.wait_for_selector(".kb-tooltip:visible")
+    text = page.inner_text(".kb-tooltip")
+    assert "shop.stock:reserve" in text
+    assert "35.7 % of all" in text
+
+
+def test_exports_of_the_page_download_and_parse(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    page.click(".exports summary")
+    content = {}
+    for suffix in ("pb.gz", "txt", "json"):
+        with page.expect_download() as waiting:
+            page.click(f"a[data-export]:text-is('.{suffix}')")
+        assert waiting.value.suggested_filename == f"shop.{suffix}"
+        content[suffix] = Path(waiting.value.path()).read_bytes()
+    assert b"shop.search:find" in gzip.decompress(content["pb.gz"])
+    assert sum(int(line.rsplit(" ", 1)[1]) for line in content["txt"].decode().splitlines()) == 70
+    names = [frame["name"] for frame in json.loads(content["json"])["shared"]["frames"]]
+    assert "shop.stock:ask" in names
+
+
+def test_range_that_cannot_be_read_is_explained_and_not_asked_for_again(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/flamegraph?" in request.url else None)
+    page.goto(f"{collector.url}/groups/shop?from=bogus")
+    page.wait_for_selector("#status:visible")
+    assert page.inner_text("#status").startswith("from='bogus': expected epoch seconds")
+    page.wait_for_timeout(2500)  # longer than the page waits between two polls
+    assert len(asked) == 1
+    page.complaints.clear()  # the browser notes the 400 itself
+
+
+@pytest.mark.parametrize(("width", "scale"), [(700, 1), (600, 2)])
+def test_pages_fit_narrow_windows_and_magnified_ones(browser, collector, make_profile, width, scale):
+    for group in ("shop", "g" * 255):
+        assert collector.post(make_profile(STACKS), group=group) == 204
+    narrow = browser.new_page(viewport={"width": width, "height": 700 // scale}, device_scale_factor=scale)
+    for path in ("/", "/groups/shop", "/findings", "/groups/nobody"):
+        narrow.goto(collector.url + path)
+        if path == "/groups/shop":
+            narrow.wait_for_selector("canvas")
+        assert narrow.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    narrow.close()
