@@ -1,7 +1,7 @@
 """Runs a program under the agent so that it cannot tell: the interpreter starts anew, with the agent already in it.
 
 ``kibitz run`` replaces its own process by ``python SCRIPT ...`` whose PYTHONPATH begins with the folder ``bootstrap``. The
-``sitecustomize`` there calls `begin` before the program's first line and leaves no trace: the path, the environment and
+``sitecustomize`` there calls `take` and `begin` before the program's first line and leaves no trace: the path, the environment and
 the program's own ``sitecustomize`` are as they would have been. So arguments, ``__main__``, pickling, multiprocessing,
 tracebacks, exit codes and signals are plain Python's.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 OPTIONS_VARIABLE = "KIBITZ_RUN_OPTIONS"
-"""Carries the options from `launch` to `begin`; gone before the program runs."""
+"""Carries the options from `launch` to `take`; gone before the program runs."""
 
 BOOTSTRAP = Path(__file__).parent / "bootstrap"
 
@@ -71,9 +71,11 @@ def _environment(options: Options) -> dict[str, str]:
     return environ
 
 
-def begin() -> None:
-    """Start the profiler that `launch` asked for. Called once, before the program. Never raises, never prints."""
-    options = _taken()
+def begin(options: Options | None) -> None:
+    """Start the profiler that `launch` asked for. Called once, before the program. Never raises.
+
+    When the profiler cannot be started, one line says so on standard error, and the program runs without.
+    """
     if options is None:
         return
     try:
@@ -82,7 +84,7 @@ def begin() -> None:
         sys.stderr.write(f"kibitz: the profiler could not start, the program runs without: {error}\n")
 
 
-def _taken() -> Options | None:
+def take() -> Options | None:
     """The options, with every trace of them removed from the environment and the import path."""
     text = os.environ.pop(OPTIONS_VARIABLE, None)
     sys.path[:] = [entry for entry in sys.path if entry != str(BOOTSTRAP)]

@@ -1,12 +1,12 @@
-"""Found first on PYTHONPATH by the interpreter that `kibitz run` starts: begins profiling, then steps aside."""
+"""Found first on PYTHONPATH by the interpreter that `kibitz run` starts: steps aside, then begins profiling."""
 
 import sys
 from importlib import import_module
 
 
-def _begin() -> None:
+def _launcher():
     try:
-        from kibitz_agent.launcher import begin
+        return import_module("kibitz_agent.launcher")
     except ImportError:
         from pathlib import Path
 
@@ -14,19 +14,21 @@ def _begin() -> None:
         source = str(Path(__file__).resolve().parents[2])
         sys.path.append(source)
         try:
-            from kibitz_agent.launcher import begin
+            return import_module("kibitz_agent.launcher")
         finally:
             sys.path.remove(source)
-    begin()
 
 
-_begin()
+_options = _launcher().take()
 
 # The program's own sitecustomize, if it has one, comes as if this one had never been.
-del sys.modules["sitecustomize"]
+_own = sys.modules.pop("sitecustomize")
 try:
     import_module("sitecustomize")
 except ImportError as error:
     if error.name != "sitecustomize":
         raise
     sys.modules["sitecustomize"] = type(sys)("sitecustomize")
+
+# Last, so that the first look finds the program and not the interpreter's own beginning.
+_launcher().begin(_options)

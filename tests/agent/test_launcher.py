@@ -1,0 +1,182 @@
+"""`kibitz run`: programs cannot tell it from plain Python, and its files hold what they did."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+LAUNCH = Path(__file__).resolve().parent.parent / "targets" / "launch"
+KIBITZ = [sys.executable, "-m", "kibitz_agent.cli", "run"]
+
+
+def execute(command, cwd=LAUNCH, stdin="", **environment):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIBITZ_", "AWS_"))}
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**environ, **environment},
+    )
+
+
+def without_our_line(text):
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("kibitz: "))
+
+
+PROGRAMS = [
+    ["arguments.py"],
+    ["arguments.py", "--output", "x.html", "-v", "--help", "--", "-m"],
+    [str(LAUNCH / "arguments.py"), ""],
+    ["-m", "package", "-x", "--group"],
+    ["-m", "json.tool", "--help"],
+    ["package", "one"],
+    ["-c", "import sys; print(sys.argv, __name__)", "-a"],
+    ["-", "b"],
+    ["pickles.py"],
+    ["ends.py", "status"],
+    ["ends.py", "message"],
+    ["ends.py", "exception"],
+    ["ends.py", "hard"],
+    ["ends.py", "SIGINT"],
+    ["ends.py", "SIGTERM"],
+    ["ends.py", "SIGKILL"],
+    ["ends.py", "handled"],
+    ["ends.py", "thread"],
+    ["ends.py", "daemon"],
+    ["ends.py", "missing"],
+    ["no_such_file.py"],
+    ["-m", "no_such_module_anywhere"],
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)
+def test_program_behaves_as_under_plain_python(program, tmp_path):
+    stdin = "import sys; print(sys.argv, __name__)" if program[0] == "-" else ""
+    plain = execute([sys.executable, *program], stdin=stdin)
+    ours = execute([*KIBITZ, "--output", str(tmp_path / "p.txt"), *program], stdin=stdin)
+    assert ours.stdout == plain.stdout
+    assert without_our_line(ours.stderr) == plain.stderr
+    assert ours.returncode == plain.returncode
+
+
+def test_zip_file_runs(tmp_path):
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("__main__.py", "import sys; print(sys.argv[1:], __name__)")
+    ours = execute([*KIBITZ, "--output", str(tmp_path / "p.txt"), "app.zip", "x"], cwd=tmp_path)
+    assert ours.stdout == "['x'] __main__\n"
+
+
+def test_own_sitecustomize_and_pythonpath_stay(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('customised')")
+    command = [*KIBITZ, "--output", str(tmp_path / "p.txt"), "arguments.py"]
+    environment = {"PYTHONPATH": str(tmp_path)}
+    plain = execute([sys.executable, "arguments.py"], **environment)
+    assert plain.stdout.startswith("customised\n")
+    # The command's own interpreter is customised too: its line comes first.
+    assert execute(command, **environment).stdout == "customised\n" + plain.stdout
+
+
+def test_interpreter_flags_are_carried_over(tmp_path):
+    flags = ["-O", "-W", "error::UserWarning"]
+    ours = [sys.executable, *flags, *KIBITZ[1:], "--output", str(tmp_path / "p.txt"), "arguments.py"]
+    assert execute(ours).stdout == execute([sys.executable, *flags, "arguments.py"]).stdout
+
+
+def stacks(path):
+    return [line.rpartition(" ") for line in path.read_text().splitlines()]
+
+
+def test_collapsed_stacks_start_at_the_script_and_name_its_functions(tmp_path):
+    path = tmp_path / "p.txt"
+    done = execute([*KIBITZ, "--output", str(path), "busy.py"])
+    assert done.returncode == 0
+    assert done.stderr == f"kibitz: {sum(int(count) for _, _, count in stacks(path))} samples, see {path}\n"
+    text = path.read_text()
+    assert "__main__:<module>;__main__:a;__main__:b;__main__:c;__main__:d " in text
+    assert "kibitz" not in text
+    assert "runpy" not in text
+
+
+def test_stack_depth_keeps_the_outermost_frames_and_marks_the_cut(tmp_path):
+    path = tmp_path / "p.txt"
+    execute([*KIBITZ, "--output", str(path), "--max-stack-depth", "2", "busy.py"])
+    # A first look may find the interpreter still starting: what it does there is not the program's.
+    assert {stack for stack, _, _ in stacks(path) if stack.startswith("__main__")} == {
+        "__main__:<module>;__main__:a"
+    }
+    assert max(stack.count(";") for stack, _, _ in stacks(path)) == 1
+    page = tmp_path / "p.html"
+    execute([*KIBITZ, "--output", str(page), "--max-stack-depth", "2", "busy.py"])
+    assert "MaxStackDepth" in page.read_text()
+
+
+def test_each_ending_writes_its_format(tmp_path):
+    for name in ("p.html", "p.pb.gz", "p.json"):
+        assert execute([*KIBITZ, "--output", str(tmp_path / name), "busy.py", "0.3"]).returncode == 0
+    assert "__main__:d" in (tmp_path / "p.html").read_text()
+    assert b"__main__:d" in gzip.decompress((tmp_path / "p.pb.gz").read_bytes())
+    speedscope = json.loads((tmp_path / "p.json").read_text())
+    assert "__main__:d" in {frame["name"] for frame in speedscope["shared"]["frames"]}
+
+
+def test_forked_and_spawned_children_of_multiprocessing_do_not_break_the_file(tmp_path):
+    path = tmp_path / "p.txt"
+    execute([*KIBITZ, "--output", str(path), "pickles.py"])
+    assert path.read_text()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["p.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "nothing to run"),
+        (["busy.py"], "where should the profile go"),
+        (["--output", "p.xyz", "busy.py"], "endings"),
+        (["--output", "/no/such/folder/p.html", "busy.py"], "no folder"),
+        (["--output", ".", "busy.py"], "cannot tell a format"),
+        (["--output", "p.html"], "nothing to run"),
+        (["--output", "p.html", "-m"], "-m needs a module"),
+        (["--output", "p.html", "--max-stack-depth", "0", "busy.py"], "max_stack_depth"),
+        (["--output", "p.html", "--sampling-interval-ms", "0", "busy.py"], "sampling_interval_ms"),
+        (["--output", "p.html", "--memory-limit-percent", "101", "busy.py"], "memory_limit_percent"),
+        (["--group", "a b", "busy.py"], "group"),
+        (["--group", "a", "--collector", "ftp://x", "busy.py"], "collector"),
+        (["--sampling-interval-ms", "often", "--output", "p.html", "busy.py"], "invalid int value"),
+    ],
+)
+def test_wrong_command_line_is_refused_before_the_program_starts(arguments, complaint, tmp_path):
+    done = execute([*KIBITZ, *arguments], cwd=tmp_path)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_environment_is_refused_by_name(tmp_path):
+    done = execute([*KIBITZ, "--output", str(tmp_path / "p.txt"), "busy.py"], KIBITZ_MAX_STACK_DEPTH="deep")
+    assert done.returncode == 2
+    assert "KIBITZ_MAX_STACK_DEPTH" in done.stderr
+
+
+def test_aws_variables_are_understood(tmp_path):
+    path = tmp_path / "p.txt"
+    execute(
+        [*KIBITZ, "--output", str(path), "busy.py", "0.6"], AWS_CODEGURU_PROFILER_SAMPLING_INTERVAL_MS="200"
+    )
+    assert 1 <= sum(int(count) for _, _, count in stacks(path)) <= 8
+
+
+def test_dead_collector_neither_holds_up_nor_changes_the_program():
+    done = execute([*KIBITZ, "--group", "g", "--collector", "http://127.0.0.1:9", "ends.py", "status"])
+    assert done.returncode == 3
+    assert done.stdout == "atexit ran\n"
