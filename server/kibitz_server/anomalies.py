@@ -1,9 +1,8 @@
 """Anomalies: hours in which a function's share of the samples is far from what it usually is.
 
 Each frame is judged against itself: the median of its hourly shares is its baseline, their median absolute deviation
-(MAD) its scale. The scale is never taken for smaller than chance alone makes it: with n samples behind an hour, a share
-p has a standard error of sqrt(p (1 - p) / n). What is far by that measure must also be large enough to matter, and hours
-with few samples are not judged.
+(MAD) its scale. What is far by that scale must also be far by chance alone: an hour's samples are counts, and of few a
+share says little. It must be large enough to matter, and hours with few samples are not judged.
 
 One cause, one alarm. Shares add up to one, so a frame that grows makes all others smaller: that common factor, the median
 of ratios, is taken out first. And of frames that changed together only the innermost that explains the change is named.
@@ -30,6 +29,7 @@ HISTORY_S = 14 * 86_400.0
 RECENT_HOURS = 48
 
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
+_SHORT_HISTORY = 12.0  # hours
 _EXPLAINED = 0.8
 _RATIO_SAMPLES = 100  # a ratio of so many samples is right to about 10 %
 _LEAST_FACTOR = 0.01
@@ -106,12 +106,26 @@ def unusual(shares: Floats, weights: Floats, limits: Thresholds = DEFAULT_THRESH
     usual = np.median(shares, axis=1)[:, None]
     change = shares - usual
     mad = np.median(np.abs(change), axis=1)[:, None] * _MAD_TO_SIGMA
-    # A frame that is usually absent has a scale too: that of a single sample.
-    p = np.clip(usual, 1.0 / weights.max(initial=1.0), 1.0)
-    scale = np.maximum(np.maximum(mad, np.sqrt(p * (1 - p) / weights)), 1e-12)
+    # Of few hours a MAD is often small by luck alone.
+    scale = np.maximum(mad * (1 + _SHORT_HISTORY / max(1, len(weights))), 1e-12)
     least = np.maximum(limits.least_change, limits.least_ratio * usual)
     far = (np.abs(change) >= limits.sigmas * scale) & (np.abs(change) >= least)
+    far &= by_chance(shares, usual, weights) >= limits.sigmas
     return np.where(far, np.sign(change), 0).astype(np.int64)
+
+
+def by_chance(shares: Floats, usual: Floats, weights: Floats) -> Floats:
+    """Distance from ``usual`` (frames, 1) in standard deviations of counting: (frames, hours), the root of the deviance.
+
+    The plain standard error makes too much of rare frames, whose counts are far from normal.
+    """
+    # A frame absent from half of all hours may still be expected in each of them ln 2 times.
+    rarest = min(0.5, float(np.log(2) / np.median(weights)))
+    p = np.clip(usual, rarest, 1 - rarest)
+    seen = np.clip(shares, 1e-300, 1.0)
+    unseen = np.clip(1 - shares, 1e-300, 1.0)
+    deviance = 2 * weights * (seen * np.log(seen / p) + unseen * np.log(unseen / (1 - p)))
+    return np.asarray(np.sqrt(np.maximum(deviance, 0.0)))
 
 
 def common_factor(self_share: Floats, weights: Floats) -> Floats:

@@ -283,3 +283,13 @@ def test_what_was_over_two_days_ago_is_not_news(store):
     for back in range(100, 0, -1):
         keep(store, back, AFTER if 60 <= back < 63 else USUAL)
     assert detect_group(store, "shop", NOW) == []
+
+
+@pytest.mark.parametrize("hours", [12, 336])
+def test_few_samples_an_hour_raise_no_alarm_though_counts_of_rare_frames_jump(hours: int) -> None:
+    samples = np.full(hours, 300)
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        usual = random.dirichlet(np.full(200, 0.15))
+        shares = random.multinomial(300, usual, size=hours).T / 300
+        assert deviations(shares, shares, samples) == []
