@@ -40,7 +40,10 @@ def create_app(store: Store, config: Config) -> Flask:
 
 
 def _handle_errors(app: Flask) -> None:
-    def answer(code: str, status: int, message: str) -> Response:
+    def answer(code: str, status: int, message: str) -> Response | tuple[str, int]:
+        best = request.accept_mimetypes.best_match(("application/json", "text/html"))
+        if views.wants_page(request.path, best):
+            return views.error_page(status, message)
         response = jsonify(message=message)
         response.status_code = status
         response.headers["x-amzn-ErrorType"] = code
@@ -48,28 +51,25 @@ def _handle_errors(app: Flask) -> None:
 
     @app.errorhandler(ApiError)
     def api_error(error: ApiError) -> Response | tuple[str, int]:
-        best = request.accept_mimetypes.best_match(("application/json", "text/html"))
-        if views.wants_page(request.path, best):
-            return views.error_page(error)
         return answer(error.code, error.status, error.message)
 
     @app.errorhandler(QueryError)
-    def query_error(error: QueryError) -> Response:
+    def query_error(error: QueryError) -> Response | tuple[str, int]:
         return answer("ValidationException", 400, str(error))
 
     @app.errorhandler(StoreError)
-    def store_error(error: StoreError) -> Response:
+    def store_error(error: StoreError) -> Response | tuple[str, int]:
         log.error("%s %s: %s", request.method, request.path, error)
         return answer("InternalServerException", 503, str(error))
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
+    def http_error(error: HTTPException) -> Response | tuple[str, int]:
         status = error.code or 500
         code = _CODES.get(status, "ValidationException" if status < 500 else "InternalServerException")
         return answer(code, status, error.description or error.name)
 
     @app.errorhandler(Exception)
-    def unexpected(error: Exception) -> Response:
+    def unexpected(error: Exception) -> Response | tuple[str, int]:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         return answer("InternalServerException", 500, "the collector made a mistake; its log says more")
 

@@ -111,3 +111,30 @@ def test_unknown_export_format_names_those_there_are(client, store):
 def test_ago_speaks_as_people_do(monkeypatch, passed, said):
     monkeypatch.setattr(views.time, "time", lambda: 1_000_000.0)
     assert views.ago(1_000_000.0 - passed) == said
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/nowhere", 404, "All profiling groups"),
+        ("/groups/shop/profile.txt?from=bogus", 400, "expected epoch seconds"),
+        ("/groups/shop/profile.exe", 400, "No format .exe"),
+    ],
+)
+def test_every_error_of_a_page_is_a_page(client, kept, address, status, said):
+    report(kept)
+    page = client.get(address, headers=BROWSER)
+    assert (page.status_code, page.mimetype) == (status, "text/html")
+    assert said in page.text
+
+
+def test_groups_page_counts_findings(client, kept):
+    report(kept)
+    kept.save_findings(
+        "shop",
+        [
+            anomaly(group="shop", frame="m:f", start=s, end=s + 3600, usual=0.1, seen=0.3)
+            for s in (0.0, 7200.0)
+        ],
+    )
+    assert 'aria-label="Findings of shop: 2">2</a>' in client.get("/", headers=BROWSER).text

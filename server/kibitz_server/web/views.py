@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, render_template, request
 
 from kibitz_agent import exporters
 from kibitz_server import query
-from kibitz_server.api import ApiError, checked_group_name, not_found, validation_error
+from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Group, Span, Store
 from kibitz_server.timerange import DEFAULT_FROM, parse_range
 
@@ -52,6 +53,12 @@ def utc(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+@pages.app_template_filter("iso")
+def iso(epoch_s: float) -> str:
+    """A time for programs that read the page, UTC."""
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def range_label(start: str, end: str | None) -> str:
     """A range of the address for people: epoch seconds as times, anything else as it is."""
     first, last = (_time_label(text) for text in (start, end or "now"))
@@ -68,7 +75,12 @@ def _time_label(text: str) -> str:
 @pages.get("/")
 def groups_page() -> str:
     """All groups."""
-    return render_template("groups.html", groups=_store().groups(), collector=request.host_url.rstrip("/"))
+    return render_template(
+        "groups.html",
+        groups=_store().groups(),
+        findings=Counter(finding.group for finding in _store().findings()),
+        collector=request.host_url.rstrip("/"),
+    )
 
 
 @pages.get("/groups/<name>")
@@ -114,10 +126,10 @@ def export(name: str, suffix: str) -> Response:
 
 
 def wants_page(path: str, best: str | None) -> bool:
-    """Whether a person asked: for a page's address, by a browser that prefers HTML (``best``) to JSON."""
-    return best == "text/html" and (path == "/" or path.startswith(("/groups/", "/findings")))
+    """Whether a person asked: a browser that prefers HTML (``best``) to JSON, and not for an API's address."""
+    return best == "text/html" and not path.startswith(("/api/", "/profilingGroups", "/static/", "/healthz"))
 
 
-def error_page(error: ApiError) -> tuple[str, int]:
+def error_page(status: int, message: str) -> tuple[str, int]:
     """An error for a person."""
-    return render_template("error.html", error=error), error.status
+    return render_template("error.html", status=status, message=message.rstrip(".")), status

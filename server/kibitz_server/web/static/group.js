@@ -4,6 +4,7 @@ import { FlameGraph } from "./flamegraph/flamegraph.js";
 
 const POLL_MS = 2000;
 const SLOW_MS = 300;
+const SLIDE_MS = 60_000;
 
 const container = document.getElementById("graph");
 const statusLine = document.getElementById("status");
@@ -12,6 +13,7 @@ const group = encodeURIComponent(container.dataset.group);
 
 let graph = null;
 let watermark = -1;
+let loadedAt = 0;
 
 function say(text) {
   statusLine.textContent = text;
@@ -53,7 +55,7 @@ async function load() {
     empty.hidden = total > 0;
     container.hidden = total === 0;
     if (total > 0) show(payload);
-    say("");
+    loadedAt = performance.now();
   } finally {
     clearTimeout(slow);
   }
@@ -69,13 +71,25 @@ function show(payload) {
   globalThis.flameGraph = graph;
 }
 
+// A range up to now moves on even when no report comes.
+function hasMovedOn() {
+  const range = rangeQuery();
+  const slides = !range.get("to") || !/^\d/.test(range.get("from") ?? "");
+  return slides && performance.now() - loadedAt > SLIDE_MS;
+}
+
 async function poll() {
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", poll, { once: true });
+    return;
+  }
   try {
     const latest = (await fetchJson(`/api/groups/${group}/watermark`)).watermark;
-    if (latest !== watermark) {
+    if (latest !== watermark || hasMovedOn()) {
       await load();
       watermark = latest;
     }
+    say("");
   } catch (error) {
     if (error instanceof Refusal) {
       say(error.message);
