@@ -36,16 +36,20 @@ def anomaly(
 
 
 def continued(found: Iterable[StoredFinding], known: Iterable[StoredFinding]) -> list[StoredFinding]:
-    """``found``, with the id of the known finding that each one goes on from: same frame and direction, times touching.
+    """``found``, with the id and the outer times of the known finding each one goes on from: same frame and direction, times touching.
 
     As history grows the baseline moves a little, and with it the hour in which a change seems to begin.
     """
     earlier = list(known)
-    result = []
+    result: dict[str, StoredFinding] = {}
     for finding in found:
         before = next((old for old in earlier if _same(old, finding)), None)
-        result.append(finding if before is None else replace(finding, id=before.id))
-    return result
+        if before is not None:
+            start, end = min(before.start, finding.start), max(before.end, finding.end)
+            finding = replace(finding, id=before.id, start=start, end=end)
+            earlier[earlier.index(before)] = finding  # another part of the same one adds to it
+        result[finding.id] = finding
+    return list(result.values())
 
 
 def _same(old: StoredFinding, new: StoredFinding) -> bool:

@@ -62,3 +62,11 @@ def test_another_frame_direction_or_time_is_another_finding():
         replace(known, kind="x"),
     ):
         assert continued([other], [known]) == [other]
+
+
+def test_a_finding_that_fell_in_two_stays_one_from_its_first_start():
+    shares = {"group": "shop", "frame": "m:f", "usual": 0.1, "seen": 0.3}
+    known = anomaly(**shares, start=0.0, end=36_000.0)
+    parts = [anomaly(**shares, start=3600.0, end=7200.0), anomaly(**shares, start=18_000.0, end=39_600.0)]
+    (found,) = continued(parts, [known])
+    assert (found.id, found.start, found.end) == (known.id, 0.0, 39_600.0)
