@@ -2,9 +2,10 @@
 
 import sys
 from importlib import import_module
+from types import ModuleType
 
 
-def _launcher():
+def _launcher() -> ModuleType:
     try:
         return import_module("kibitz_agent.launcher")
     except ImportError:
@@ -28,7 +29,7 @@ try:
 except ImportError as error:
     if error.name != "sitecustomize":
         raise
-    sys.modules["sitecustomize"] = type(sys)("sitecustomize")
+    sys.modules["sitecustomize"] = ModuleType("sitecustomize")
 
 # Last, so that the first look finds the program and not the interpreter's own beginning.
 _launcher().begin(_options)
