@@ -121,16 +121,16 @@ def test_ago_speaks_as_people_do(monkeypatch, passed, said):
         ("/groups/shop/profile.exe", 400, "No format .exe"),
     ],
 )
-def test_every_error_of_a_page_is_a_page(client, kept, address, status, said):
-    report(kept)
+def test_every_error_of_a_page_is_a_page(client, store, address, status, said):
+    report(store)
     page = client.get(address, headers=BROWSER)
     assert (page.status_code, page.mimetype) == (status, "text/html")
     assert said in page.text
 
 
-def test_groups_page_counts_findings(client, kept):
-    report(kept)
-    kept.save_findings(
+def test_groups_page_counts_findings(client, store):
+    report(store)
+    store.save_findings(
         "shop",
         [
             anomaly(group="shop", frame="m:f", start=s, end=s + 3600, usual=0.1, seen=0.3)
