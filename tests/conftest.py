@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,3 +47,48 @@ def root() -> Path:
 def targets(root: Path) -> Path:
     """The programs that integration tests profile and review."""
     return root / "tests" / "targets"
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Callable[[int], str]:
+    """``interpreter(14)``: the path of a CPython 3.14, which this test cannot do without."""
+
+    def find(minor: int) -> str:
+        program = _interpreters().get(minor)
+        if program is None:
+            missing(f"CPython 3.{minor} (name one in KIBITZ_TEST_PYTHONS)")
+            raise AssertionError
+        return program
+
+    return find
+
+
+@functools.cache
+def _interpreters() -> dict[int, str]:
+    """CPython programs by minor version: of KIBITZ_TEST_PYTHONS (paths, separated by colons), pyenv, and the path."""
+    found = {sys.version_info.minor: sys.executable}
+    for program in _candidates():
+        minor = _minor(program)
+        if minor is not None:
+            found.setdefault(minor, program)
+    return found
+
+
+def _candidates() -> list[str]:
+    named = [path for path in os.environ.get("KIBITZ_TEST_PYTHONS", "").split(os.pathsep) if path]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+    built = sorted(str(path) for path in pyenv.glob("3.1[1-9]*/bin/python3") if "t" not in path.parts[-3])
+    on_path = [shutil.which(f"python3.{minor}") for minor in range(11, 16)]
+    return [*named, *built, *(path for path in on_path if path)]
+
+
+def _minor(program: str) -> int | None:
+    code = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
+    try:
+        told = subprocess.run(
+            [program, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    words = told.stdout.split()
+    return int(words[2]) if words[:2] == ["cpython", "3"] else None

@@ -46,7 +46,7 @@ class Profiler:
 
     ``reporter`` takes the profiles, ``identity`` says whose they are, ``settings`` are resolved ones or a
     `Configuration` that the collector may still change. ``sampler`` makes a sampler; ``clock`` is the module `time`
-    or something like it.
+    or something like it. ``follows_forks``: children are profiled as well.
     """
 
     def __init__(
@@ -56,11 +56,13 @@ class Profiler:
         settings: Settings | Configuration | None = None,
         clock: Clock = time,
         sampler: Callable[[], Sampler] = PythonSampler,
+        follows_forks: bool = True,
     ) -> None:
         self._reporter, self._identity, self._clock, self._new_sampler = reporter, identity, clock, sampler
         if isinstance(settings, Settings):
             settings = Configuration.of(settings)
         self._configuration = settings or Configuration()
+        self._follows_forks = follows_forks
         self._alarm = Alarm()
         self._stopping = self._flushing = False
         self._threads: list[threading.Thread] = []
@@ -213,6 +215,8 @@ class Profiler:
     def begin_in_child(self) -> None:
         """After a fork, in the child: nothing of the parent's is kept, sampling begins anew under the child's id."""
         self._threads = []
+        if not self._follows_forks:
+            return
         self._identity = replace(self._identity, process_id=os.getpid())
         self._start_threads()
         util = sys.modules.get("multiprocessing.util")

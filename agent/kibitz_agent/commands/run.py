@@ -11,21 +11,13 @@ SCRIPT or MODULE belongs to it.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-USAGE_ERROR = 2
-_LOCAL_INTERVAL_MS = 10
+from kibitz_agent.arguments import LOCAL_INTERVAL_MS, UsageError, add_settings, checked_output, settings_of
 
-_NUMBERS = (
-    ("--sampling-interval-ms", "sampling_interval_ms", "between two looks (default 1000; 10 with --output)"),
-    ("--reporting-interval-ms", "reporting_interval_ms", "between two reports (default 300000)"),
-    ("--minimum-reporting-ms", "minimum_reporting_ms", "shorter profiles join the next one (default 60000)"),
-    ("--max-stack-depth", "max_stack_depth", "outermost frames kept of a stack (default 1000)"),
-    ("--memory-limit-percent", "memory_limit_percent", "of the process's memory for the agent (default 10)"),
-)
+USAGE_ERROR = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--collector", metavar="URL", help="default: $KIBITZ_COLLECTOR, else http://127.0.0.1:8787"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="by its ending: .html .pb.gz .txt .json")
-    for option, _, meaning in _NUMBERS:
-        parser.add_argument(option, type=int, metavar="N", help=meaning)
+    add_settings(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="say on standard error what the agent does"
     )
@@ -64,10 +55,6 @@ def run(args: argparse.Namespace) -> int:
         return USAGE_ERROR
 
 
-class UsageError(ValueError):
-    """The command line makes no sense; the message says what would."""
-
-
 def _program(args: argparse.Namespace) -> list[str]:
     for option, words in (("-m", args.module), ("-c", args.code)):
         if words is not None:
@@ -84,7 +71,7 @@ def _options(args: argparse.Namespace) -> Any:
     from kibitz_agent.config import Configuration, collector_url, group_name
     from kibitz_agent.launcher import Options
 
-    settings = {name: getattr(args, name) for _, name, _ in _NUMBERS if getattr(args, name) is not None}
+    settings = settings_of(args)
     asked = Configuration(settings)  # refuses what is wrong, in the environment too
     group, collector = group_name(args.group), collector_url(args.collector)
     if args.output is None and not group:
@@ -95,29 +82,12 @@ def _options(args: argparse.Namespace) -> Any:
     if args.output is not None:
         if args.group and args.collector:
             raise UsageError("--output keeps the profile here, --collector sends it away: give one of them")
-        output = str(_checked_output(args.output))
+        output = str(checked_output(args.output))
         from_environment = (
             asked.settings.sampling_interval_ms != Configuration({}, {}).settings.sampling_interval_ms
         )
         if "sampling_interval_ms" not in settings and not from_environment:
-            settings["sampling_interval_ms"] = _LOCAL_INTERVAL_MS
+            settings["sampling_interval_ms"] = LOCAL_INTERVAL_MS
     return Options(
         group=group or "", collector=collector or "", output=output, verbose=args.verbose, settings=settings
     )
-
-
-def _checked_output(path: Path) -> Path:
-    from kibitz_agent import exporters
-
-    try:
-        exporters.by_suffix(path.name)
-    except exporters.ExportError as error:
-        raise UsageError(str(error)) from error
-    path = path.absolute()
-    if path.is_dir():
-        raise UsageError(f"--output {path} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"--output: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--output: may not write {path}")
-    return path
