@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from kibitz_server.demo.processes import Child
 GROUP = "demo-shop"
 LEAST_COMMENTS = 5
 _START_S = 30.0
+_ATTACH_S = 120.0
 _WARM_UP_S = 12.0
 _LOOK_S = 2.0
 _SHOWN_FUNCTIONS = 12
@@ -89,9 +91,35 @@ def _start_collector(
 
 
 def _start_shop(stack: ExitStack, url: str, say: Callable[[str], None]) -> tuple[str, Child]:
-    say("starting the shop under the agent ...")
-    agent = ["-m", "kibitz_agent.cli", "run", "--group", GROUP, "--collector", url]
-    agent += [
+    # As a top-level package, the way a shop is: its functions are called shop.search:find, not after this demo.
+    shop = stack.enter_context(Child("shop", ["-m", "shop"], cwd=Path(__file__).parent))
+    address = shop.wait_for(r"shop on (http://\S+)", _START_S)[1]
+    say("attaching the agent to the running shop ...")
+    command = ["attach", str(shop.pid), "--duration", "0", *_agent_options(url)]
+    attached = subprocess.run(
+        [sys.executable, "-m", "kibitz_agent.cli", *command],
+        capture_output=True,
+        text=True,
+        timeout=_ATTACH_S,
+        check=False,
+    )
+    for line in attached.stderr.splitlines():
+        say(f"  {line}")
+    if attached.returncode == 0:
+        return address, shop
+    say("so the shop is started again, under the agent ...")
+    shop.end()
+    shop = Child(
+        "shop",
+        ["-m", "kibitz_agent.cli", "run", *_agent_options(url), "-m", "shop"],
+        cwd=Path(__file__).parent,
+    )
+    stack.enter_context(shop)
+    return shop.wait_for(r"shop on (http://\S+)", _START_S)[1], shop
+
+
+def _agent_options(url: str) -> list[str]:
+    intervals = [
         "--sampling-interval-ms",
         "10",
         "--reporting-interval-ms",
@@ -99,10 +127,7 @@ def _start_shop(stack: ExitStack, url: str, say: Callable[[str], None]) -> tuple
         "--minimum-reporting-ms",
         "0",
     ]
-    # As a top-level package, the way a shop is: its functions are called shop.search:find, not after this demo.
-    child = Child("shop", [*agent, "-m", "shop"], cwd=Path(__file__).parent)
-    stack.enter_context(child)
-    return child.wait_for(r"shop on (http://\S+)", _START_S)[1], child
+    return ["--group", GROUP, "--collector", url, *intervals]
 
 
 def _await_functions(

@@ -39,6 +39,11 @@ class Child:
             start_new_session=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def __enter__(self) -> Child:
         return self
 
@@ -72,7 +77,9 @@ class Child:
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
     def end(self) -> None:
-        """Ask the child and all it started to end; after a while, make them."""
+        """Ask the child and all it started to end; after a while, make them. May be called twice."""
+        if self._log.closed:
+            return
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(_END_S)
