@@ -68,12 +68,25 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One place on the way of a value: a file, a 1-based range on one line (end exclusive), and what happens there."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What was found and where. Lines and columns are 1-based, columns count characters, ``end_column`` is exclusive.
 
     ``rule`` is the rule's id (``mutable-default``; pylint's symbol behind ``pylint-`` for its messages), ``path`` is
     relative with forward slashes, ``scope`` the qualified name of the function or class around it ("" at module level),
     ``snippet`` the text the finding covers, ``source_line`` the whole of its first line. ``fingerprint`` survives moves within a file: no line number goes into it.
+    ``steps``: how what does harm got here, from where it entered to where it is used; empty for most rules.
     ``anchor`` (line, column, end line, end column) is the node a fix changes, where it is not the finding's own.
     """
 
@@ -94,6 +107,7 @@ class Finding:
     fingerprint: str = ""
     fix: Fix | None = None
     anchor: tuple[str, int, int, int, int] | None = None
+    steps: tuple[Step, ...] = ()
 
     @property
     def order(self) -> tuple[str, int, int, str]:

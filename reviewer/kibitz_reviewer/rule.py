@@ -51,6 +51,7 @@ class Rule:
             anything else as plain text. Empty: every file is looked at.
         noncompliant, compliant: example sources; in a noncompliant one each line of a finding ends in ``# finding``,
             and the findings' first lines must equal the marks exactly. At least one and two of them.
+        supersedes: ids of rules that say less of the same: their findings on the lines of this one's are dropped.
         fix: set when ``repair`` can remove the finding; ``fix_title`` says what it does ("Use yaml.safe_load").
     """
 
@@ -63,6 +64,7 @@ class Rule:
     triggers: ClassVar[tuple[str, ...]] = ()
     noncompliant: ClassVar[tuple[str, ...]] = ()
     compliant: ClassVar[tuple[str, ...]] = ()
+    supersedes: ClassVar[tuple[str, ...]] = ()
     fix: ClassVar[Applicability | None] = None
     fix_title: ClassVar[str] = ""
 
@@ -146,6 +148,7 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda rule: (rule.category, rule.id)))
 
 
+@functools.cache
 def rule_named(identifier: str) -> Rule | None:
     """The rule of that id or alias (with or without its version), or None."""
     for rule in all_rules():

@@ -10,10 +10,14 @@ import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from kibitz_reviewer.engines.names import FUNCTIONS, Binding, Function, Names, imports_of
 from kibitz_reviewer.engines.parsing import parse
+
+if TYPE_CHECKING:
+    from kibitz_reviewer.dataflow.machine import Flow
+    from kibitz_reviewer.dataflow.program import Workspace
 
 Node = TypeVar("Node", bound=ast.AST)
 Other = TypeVar("Other", bound=ast.AST)
@@ -47,6 +51,10 @@ class Module:
         self.source = source
         self.path = path
         self.lines = _NEWLINE.split(source)
+        #: The files this one belongs to; None: it is looked at on its own.
+        self.workspace: Workspace | None = None
+        #: What went wrong in the data flow, if anything did: then it is silent about this file.
+        self.flow_error = ""
         parsed = parse(source)
         self.tree = parsed.tree
         #: (first, last) lines that only a newer Python understands, and that no rule has seen.
@@ -188,6 +196,26 @@ class Module:
         found = self.bindings(node) if isinstance(node, ast.Name) else []
         first = found[0].node if len(found) == 1 else None
         return first if isinstance(first, (*FUNCTIONS, ast.ClassDef)) else None
+
+    # Data flow
+
+    @functools.cached_property
+    def _analysed(self) -> tuple[list[Flow], dict[tuple[str, ast.AST], bool]]:
+        from kibitz_reviewer.dataflow.analysis import flows_of
+
+        try:
+            return flows_of(self, self.workspace)
+        except Exception as error:
+            self.flow_error = f"{type(error).__name__}: {error}"
+            return [], {}
+
+    def flows(self, kind: str) -> list[Flow]:
+        """The ways on which what an outsider controls does harm of ``kind``; followed when first asked for."""
+        return [flow for flow in self._analysed[0] if flow.kind == kind]
+
+    def is_harmless(self, kind: str, node: ast.AST) -> bool | None:
+        """Whether the data flow knows what reaches the sink ``node``: True harmless, False not, None not looked at."""
+        return self._analysed[1].get((kind, node))
 
     # Calls and imports
 

@@ -1,0 +1,362 @@
+"""The analysis of one file: which of its functions are called from outside, with what, and what comes of it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+from kibitz_reviewer.dataflow.calls import Calls
+from kibitz_reviewer.dataflow.entries import Entries, Handler
+from kibitz_reviewer.dataflow.machine import Activation, BudgetError, Flow
+from kibitz_reviewer.dataflow.models import Models, SinkModel, models_for
+from kibitz_reviewer.dataflow.program import FunctionInfo, ModuleInfo, Workspace
+from kibitz_reviewer.dataflow.state import Object, State
+from kibitz_reviewer.dataflow.statements import GoneError
+from kibitz_reviewer.dataflow.values import (
+    HARMLESS,
+    UNKNOWN,
+    External,
+    FunctionRef,
+    ObjectRef,
+    Taint,
+    Value,
+    external,
+    join,
+    join_all,
+    mixed,
+)
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.names import FUNCTIONS
+from kibitz_reviewer.finding import Step
+
+PASSES = 3
+HTML = SinkModel("xss", (0,), (), frozenset({"remote", "exception"}))
+EXPOSED = SinkModel("exposure", (0,), (), frozenset({"exception"}))
+HEADER = SinkModel("header", (0,), (), frozenset({"remote"}))
+_CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
+SAFE_CONVERTERS = frozenset({"int", "float", "uuid"})
+SCALARS = frozenset(
+    {
+        "int",
+        "float",
+        "bool",
+        "UUID",
+        "uuid.UUID",
+        "date",
+        "datetime",
+        "Decimal",
+        "datetime.date",
+        "datetime.datetime",
+        "decimal.Decimal",
+    }
+)
+
+
+class Analysis(Calls):
+    """Runs a file from each of its entries."""
+
+    def __init__(self, workspace: Workspace, models: Models) -> None:
+        super().__init__(workspace, models)
+        self.state = State({}, {})
+        self._entries: dict[ast.AST, Handler] = {}
+        self._done: set[ast.AST] = set()
+
+    def analyse(self, module: Module) -> None:
+        """Look at every entry of ``module``; findings are in ``flows``, what is harmless in ``verdicts``."""
+        home = self.info(module)
+        entries = Entries(module, self.workspace, self.models)
+        self._entries = entries.found
+        if not self._entries and not entries.module_level:
+            return
+        self.load(home)
+        for _ in range(PASSES):
+            self.dirty = False
+            self._done = set()
+            for node in entries.outermost():
+                self._enter(home, node)
+            carriers = self._carriers(home)
+            if not (carriers and entries.add_readers(carriers)) and not self.dirty:
+                break
+
+    def _carriers(self, home: ModuleInfo) -> set[str]:
+        """The names of the fields and globals that hold what comes from outside."""
+        fields = {n for cells in self.class_fields.values() for n, value in cells.items() if value.taints}
+        return fields | {n for n, value in self.globals.get(home.frame, {}).items() if value.taints}
+
+    def load(self, home: ModuleInfo) -> None:
+        """Run a file's module-level code, once."""
+        if home.frame in self.globals or home.path in self.loading:
+            return
+        self.loading.add(home.path)
+        saved = self.state, self.alive, self.flowing, self.steps
+        self.state, self.alive, self.flowing = State({home.frame: {}}, {}), True, type(self.flowing)()
+        self.steps = 0
+        flows = dict(self.flows)
+        self.stack.append(Activation(home.frame, home, None, 0, "", (home.path,)))
+        try:
+            self.run(home.module.tree.body)
+        except BudgetError:
+            self.flows = flows
+        finally:
+            self.stack.pop()
+            self.globals[home.frame] = self.state.frames.get(home.frame, {})
+            self.shared.update(self.state.heap)
+            self.state, self.alive, self.flowing, self.steps = saved
+            self.loading.discard(home.path)
+
+    def _enter(self, home: ModuleInfo, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Call one function as the outside would."""
+        info = home.function(node)
+        self.steps = 0
+        flows, verdicts = dict(self.flows), dict(self.verdicts)
+        self.state, self.alive = State({}, {}), True
+        self.stack.append(Activation(home.frame, home, None, 0, "", (home.path,)))
+        try:
+            self._call_entry(FunctionRef(info, 0, self._self_of(info)))
+        except (BudgetError, RecursionError):
+            self.flows, self.verdicts = flows, verdicts
+        except GoneError:
+            pass
+        finally:
+            self.stack.clear()
+        self._keep_shared()
+
+    def _call_entry(self, ref: FunctionRef) -> None:
+        handler = self._entries.get(ref.info.node, Handler())
+        self._done.add(ref.info.node)
+        args, keywords = self._outside(ref, handler)
+        self.activate(ref, args, keywords, ref.info.node, handler.kind)
+
+    def finishing(self, activation: Activation) -> None:
+        """Call the handlers that a function defined, while what they close over is there."""
+        if activation.function is None:
+            return
+        alive, state = self.alive, self.state
+        for inner in self.here.home.module.within(activation.function.node, *FUNCTIONS):
+            if isinstance(inner, FUNCTIONS) and inner in self._entries and inner not in self._done:
+                info = activation.home.function(inner)
+                self.state, self.alive = state.copy(), True
+                try:
+                    self._call_entry(FunctionRef(info, self.closure()))
+                except GoneError:
+                    continue
+        self.alive, self.state = alive, state
+
+    def _self_of(self, info: FunctionInfo) -> Value | None:
+        """The ``self`` of a method that is called from outside: what any method may have made of it."""
+        if info.owner is None:
+            return None
+        names = {self.decorator_name(d) for d in getattr(info.node, "decorator_list", [])}
+        if "staticmethod" in names:
+            return None
+        key = ("self", info.owner)
+        self.state.heap[key] = Object("summary", dict(self.class_fields.get(info.owner, {})), cls=info.owner)
+        return Value(refs=frozenset((ObjectRef(key),)))
+
+    def _keep_shared(self) -> None:
+        """Keep what an entry left in globals and in ``self`` for the others."""
+        for key, obj in self.state.heap.items():
+            if len(key) == 2 and key[0] == "self" and obj.cls is not None:
+                fields = self.class_fields.setdefault(obj.cls, {})
+                for name, value in obj.cells.items():
+                    old = fields.get(name)
+                    new = value if old is None else join(old, value)
+                    if old is None or new != old:
+                        fields[name] = self._portable(new)
+                        self.dirty = self.dirty or bool(new.taints)
+            elif key in self.shared and obj is not self.shared[key]:
+                if self.deep(obj.everything()).taints and obj != self.shared[key]:
+                    self.dirty = True
+                self.shared[key] = obj
+
+    def _portable(self, value: Value) -> Value:
+        """A value without the objects of a state that is gone, their contents flattened."""
+        if not any(type(ref) is ObjectRef for ref in value.refs):
+            return value
+        for key, obj in self.objects(self.state, value):
+            self.shared.setdefault(key, obj)
+        return value
+
+    # What the outside passes
+
+    def _outside(self, ref: FunctionRef, handler: Handler) -> tuple[list[Value], dict[str, Value]]:
+        arguments = ref.info.node.args
+        parameters = [*arguments.posonlyargs, *arguments.args]
+        if ref.bound is not None:
+            parameters = parameters[1:]
+        defaults = len(arguments.defaults)
+        keywords: dict[str, Value] = {}
+        for index, parameter in enumerate([*parameters, *arguments.kwonlyargs]):
+            default = None
+            if index < len(parameters) and index >= len(parameters) - defaults:
+                default = arguments.defaults[index - len(parameters)]
+            keywords[parameter.arg] = self._given(parameter, index, handler, ref.info, default)
+        if handler.kind in ("flask", "django") and arguments.kwarg is not None:
+            keywords["**"] = self._controlled(arguments.kwarg, handler)
+        return [], keywords
+
+    def _given(
+        self, parameter: ast.arg, index: int, handler: Handler, info: FunctionInfo, default: ast.expr | None
+    ) -> Value:
+        """The value of one parameter, by its annotation and by what kind of handler this is."""
+        annotation = self._annotated_type(parameter, info)
+        if annotation and annotation.rpartition(".")[2] in handler.carriers:
+            return external(f"{annotation}()")
+        if handler.kind == "lambda":
+            return self._controlled(parameter, handler) if index == 0 else UNKNOWN
+        if handler.kind == "django":
+            if index == 0:
+                return external("django.http.HttpRequest()")
+            return HARMLESS if annotation in SCALARS else self._controlled(parameter, handler)
+        if handler.kind == "aiohttp" and index == 0:
+            return external("aiohttp.web.Request()")
+        if handler.kind == "flask":
+            named = {name: kind for kind, name in _CONVERTER.findall(handler.route)}
+            if annotation in SCALARS or named.get(parameter.arg, "") in SAFE_CONVERTERS:
+                return HARMLESS
+            if handler.route and parameter.arg not in named:
+                return UNKNOWN
+            return self._controlled(parameter, handler)
+        if handler.kind in ("fastapi", "command"):
+            if (
+                annotation in SCALARS
+                or self._is_injected(default, parameter)
+                or self._is_enumeration(parameter, info)
+            ):
+                return UNKNOWN if annotation not in SCALARS else HARMLESS
+            return self._controlled(parameter, handler)
+        if annotation and not info.module.module.names.bindings(annotation.partition(".")[0], info.node):
+            return UNKNOWN if annotation in SCALARS else external(f"{annotation}()")
+        if annotation in SCALARS:
+            return HARMLESS
+        if parameter.arg in ("request", "req") and not annotation:
+            return external("request()")
+        return external(f"{annotation}()") if annotation and "." in annotation else UNKNOWN
+
+    def _controlled(self, parameter: ast.arg, handler: Handler) -> Value:
+        label = "local" if handler.kind == "command" else "remote"
+        source = self.step(parameter, f"parameter `{parameter.arg}` is {handler.what}")
+        return Value(frozenset((Taint(label, source),)))
+
+    def _annotated_type(self, parameter: ast.arg, info: FunctionInfo) -> str:
+        node = parameter.annotation
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        if isinstance(node, ast.BinOp):
+            node = node.left
+        if isinstance(node, ast.Subscript):
+            outer = ast.unparse(node.value).rpartition(".")[2]
+            inner = (
+                node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+            )
+            node = inner if outer in ("Optional", "Annotated") else node.value
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return ""
+        return info.module.module.qualified_name(node) or ast.unparse(node)
+
+    def _is_injected(self, default: ast.expr | None, parameter: ast.arg) -> bool:
+        """Whether a framework fills a parameter with something of the program's own."""
+        text = ast.unparse(default) if default is not None else ""
+        text += ast.unparse(parameter.annotation) if parameter.annotation is not None else ""
+        return bool(
+            re.search(
+                r"\b(?:Depends|Security|BackgroundTasks|Session|AsyncSession|Response|Settings|Context|pass_context|Literal)\b",
+                text,
+            )
+        )
+
+    def _is_enumeration(self, parameter: ast.arg, info: FunctionInfo) -> bool:
+        if parameter.annotation is None:
+            return False
+        definition = info.module.module.definition(parameter.annotation)
+        return isinstance(definition, ast.ClassDef) and any(
+            "Enum" in ast.unparse(base) for base in definition.bases
+        )
+
+    # Where a framework takes what the code hands it
+
+    def returning(self, node: ast.Return, value: Value) -> None:
+        """A view's answer is a page."""
+        if self.here.handler not in ("flask", "fastapi", "django", "aiohttp") or node.value is None:
+            return
+        items = self.known_items(value)
+        answer = items[0] if items and isinstance(node.value, ast.Tuple) else value
+        exposed = self.deep(answer)
+        if any(taint.label == "exception" for taint in exposed.taints):
+            self.report(EXPOSED, node, exposed, "the answer")
+        if self.here.handler == "flask" and not self.objects(self.state, answer) and not _is_response(answer):
+            self.report(HTML, node, answer, "the page that is returned")
+
+    def assigned_item(self, target: ast.Subscript, owner: Value, key: Value, value: Value) -> None:
+        """Sessions, headers and environments are written item by item."""
+        both = mixed((self.deep(key), self.deep(value)))
+        what = f"`{ast.unparse(target.value)}`"
+        for ref in owner.refs:
+            if type(ref) is External:
+                for model in self.models.sinks.get(f"{ref.name}[]=", ()):
+                    self.report(model, target, both, what)
+        if ast.unparse(target.value).endswith((".headers", ".META")) and not owner.taints:
+            self.report(HEADER, target, self.deep(value), what)
+        elif ast.unparse(target.value).endswith("session") and not any(
+            type(r) is External for r in owner.refs
+        ):
+            for model in self.models.sinks.get("flask.session[]=", ()):
+                self.report(model, target, both, what)
+
+    def assigned_attribute(self, target: ast.Attribute, value: Value) -> None:
+        """Some attributes of a response are its page."""
+        owner = self.eval(target.value)
+        for ref in owner.refs:
+            if type(ref) is External:
+                for model in self.models.sinks.get(f"{ref.name}.{target.attr}=", ()):
+                    self.report(model, target, self.deep(value), f"`{ast.unparse(target)}`")
+
+    def caught(self, handler: ast.ExceptHandler) -> Value:
+        """What went wrong inside is no business of those outside."""
+        place = self.step(handler, f"`{handler.name}` is an exception with details of the inside")
+        step = Step(place.path, handler.lineno, place.column, handler.lineno, place.end_column, place.note)
+        return Value(
+            frozenset((Taint("exception", step),)), refs=frozenset((External("exception"),)), unknown=True
+        )
+
+
+def flows_of(
+    module: Module, workspace: Workspace | None = None
+) -> tuple[list[Flow], dict[tuple[str, ast.AST], bool]]:
+    """The flows that begin in ``module``, and for the sinks seen whether they get nothing harmful."""
+    space = workspace if workspace is not None else Workspace()
+    space.adopt(module)
+    models = models_for(space.root)
+    analysis = Analysis(space, models)
+    analysis.analyse(module)
+    return list(_shortest(analysis.flows.values())), analysis.verdicts
+
+
+def _shortest(flows: Iterable[Flow]) -> list[Flow]:
+    """One flow for each kind and place: the one with the shortest way."""
+    best: dict[tuple[str, str, int, int], Flow] = {}
+    for flow in flows:
+        key = (
+            flow.kind,
+            flow.module.path,
+            getattr(flow.node, "lineno", 0),
+            getattr(flow.node, "col_offset", 0),
+        )
+        if key not in best or len(flow.taint.steps) < len(best[key].taint.steps):
+            best[key] = flow
+    return sorted(
+        best.values(), key=lambda flow: (flow.module.path, getattr(flow.node, "lineno", 0), flow.kind)
+    )
+
+
+def _is_response(value: Value) -> bool:
+    """Whether a value is a response object made elsewhere, with a type of its own."""
+    names = [ref.name for ref in value.refs if type(ref) is External]
+    return any(
+        re.search(r"(?:jsonify|dumps|Response|render_template|redirect|send_file|make_response)\w*\(\)", name)
+        for name in names
+    )
+
+
+__all__ = ["Analysis", "flows_of", "join_all"]

@@ -1,0 +1,157 @@
+"""The program around a file: its functions and classes, and those of the files it imports, read when first asked for."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.names import FUNCTIONS, Function, imports_of
+from kibitz_reviewer.engines.parsing import UnparsableError
+from kibitz_reviewer.sources import UnreadableError, read
+
+MAX_MODULES = 400
+
+
+@dataclass(eq=False, slots=True)
+class FunctionInfo:
+    """A function or lambda: where it is, and the class it is a method of."""
+
+    module: ModuleInfo
+    node: Function | ast.Lambda
+    owner: ClassInfo | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name; ``lambda`` for one without."""
+        return self.node.name if isinstance(self.node, FUNCTIONS) else "lambda"
+
+
+@dataclass(eq=False, slots=True)
+class ClassInfo:
+    """A class, its own methods and its bases as written."""
+
+    module: ModuleInfo
+    node: ast.ClassDef
+    methods: dict[str, FunctionInfo] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for statement in self.node.body:
+            if isinstance(statement, FUNCTIONS):
+                self.methods[statement.name] = FunctionInfo(self.module, statement, self)
+
+
+@dataclass(eq=False, slots=True)
+class ModuleInfo:
+    """One file of the program. ``frame`` is the number of the frame its globals live in."""
+
+    module: Module
+    frame: int
+    functions: dict[ast.AST, FunctionInfo] = field(default_factory=dict)
+    classes: dict[ast.AST, ClassInfo] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The file's path, as shown."""
+        return self.module.path
+
+    def function(self, node: Function | ast.Lambda) -> FunctionInfo:
+        """The record of a function of this file."""
+        found = self.functions.get(node)
+        if found is None:
+            parent = self.module.parent(node)
+            owner = self.cls(parent) if isinstance(parent, ast.ClassDef) else None
+            found = owner.methods.get(getattr(node, "name", "")) if owner is not None else None
+            if found is None or found.node is not node:
+                found = FunctionInfo(self, node, owner)
+            self.functions[node] = found
+        return found
+
+    def cls(self, node: ast.ClassDef) -> ClassInfo:
+        """The record of a class of this file."""
+        found = self.classes.get(node)
+        if found is None:
+            found = self.classes[node] = ClassInfo(self, node)
+        return found
+
+
+class Workspace:
+    """The files that belong together: what an import of one of them finds among the others.
+
+    ``texts`` hold sources by path and go before the files beneath ``root``; without a root there are only those.
+    """
+
+    def __init__(self, root: Path | None = None, texts: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self._texts = dict(texts or {})
+        self._modules: dict[str, Module | None] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def module(self, path: str) -> Module | None:
+        """The file of that path, indexed; None if there is none that can be read."""
+        if path not in self._modules:
+            if len(self._modules) >= MAX_MODULES:
+                return None
+            self._modules[path] = self._load(path)
+        return self._modules[path]
+
+    def adopt(self, module: Module) -> None:
+        """Use ``module`` as the file of its path."""
+        self._modules[module.path] = module
+
+    def resolve(self, dotted: str, importer: str) -> str | None:
+        """The path of the module that ``dotted`` names in the file ``importer``; relative names begin with dots."""
+        name = dotted.lstrip(".")
+        level = len(dotted) - len(name)
+        if not level and name.partition(".")[0] in sys.stdlib_module_names:
+            return None
+        folder = PurePosixPath(importer).parent
+        key = (str(folder), dotted)
+        if key not in self._found:
+            self._found[key] = self._resolve(name, level, folder)
+        return self._found[key]
+
+    def _resolve(self, name: str, level: int, folder: PurePosixPath) -> str | None:
+        if level:
+            bases = [folder, *folder.parents][level - 1 : level]
+        else:
+            bases = [folder, *folder.parents, PurePosixPath("src")]
+        inner = name.replace(".", "/")
+        for base in bases:
+            place = base / inner if inner else base
+            for candidate in (
+                place.with_name(place.name + ".py") if place.name else None,
+                place / "__init__.py",
+            ):
+                if candidate is not None and self._exists(str(candidate)):
+                    return str(candidate)
+        return None
+
+    def _exists(self, path: str) -> bool:
+        if path in self._texts or path in self._modules:
+            return path in self._texts or self._modules[path] is not None
+        return self.root is not None and not path.startswith("/") and (self.root / path).is_file()
+
+    def _load(self, path: str) -> Module | None:
+        try:
+            text = self._texts.get(path)
+            if text is None:
+                if self.root is None:
+                    return None
+                text = read(self.root / path).text
+            return Module(text, path)
+        except (UnreadableError, UnparsableError):
+            return None
+
+
+def star_imports(module: Module) -> Iterator[str]:
+    """The modules of which a file imports every name."""
+    for statement in module.nodes(ast.ImportFrom):
+        if any(alias.name == "*" for alias in statement.names):
+            yield "." * statement.level + (statement.module or "")
+
+
+__all__ = ["ClassInfo", "FunctionInfo", "ModuleInfo", "Workspace", "imports_of", "star_imports"]
