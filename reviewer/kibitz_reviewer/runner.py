@@ -6,6 +6,7 @@ nothing goes wrong silently: what could not be reviewed is in the result as a pr
 
 from __future__ import annotations
 
+import functools
 import gc
 import multiprocessing
 import os
@@ -18,12 +19,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kibitz_reviewer.dataflow.program import Workspace
 from kibitz_reviewer.engines import pylint
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.parsing import UnparsableError
 from kibitz_reviewer.finding import Finding, fingerprinted
 from kibitz_reviewer.fixes import with_fixes
-from kibitz_reviewer.rule import Rule, all_rules
+from kibitz_reviewer.rule import Rule, all_rules, rule_named
 from kibitz_reviewer.sources import Source, UnreadableError, decode, read
 from kibitz_reviewer.suppress import Suppressions, keep, suppressions
 
@@ -99,17 +101,41 @@ def review(targets: Sequence[Target], *, with_pylint: bool = False) -> Review:
 def review_file(target: Target) -> Review:
     """Review one file with our own rules."""
     try:
-        return review_source(target.source().text, target.path, target.changed)
+        text = target.source().text
+        return review_source(text, target.path, target.changed, workspace=_workspace(target))
     except UnreadableError as error:
         return Review(problems=[Problem(target.path, str(error), broken=error.broken)])
 
 
+def _workspace(target: Target) -> Workspace | None:
+    """The files around ``target``: those below the folder that its shown path starts from."""
+    depth = target.path.count("/") + 1
+    parents = target.place.absolute().parents
+    if target.path.startswith("/") or ".." in target.path.split("/") or len(parents) < depth:
+        return None
+    root = parents[depth - 1]
+    return _space(root) if (root / target.path) == target.place.absolute() else None
+
+
+@functools.lru_cache(maxsize=4)
+def _space(root: Path) -> Workspace:
+    return Workspace(root)
+
+
 def review_source(
-    text: str, path: str, changed: frozenset[int] | None = None, rules: Sequence[Rule] | None = None
+    text: str,
+    path: str,
+    changed: frozenset[int] | None = None,
+    rules: Sequence[Rule] | None = None,
+    workspace: Workspace | None = None,
 ) -> Review:
-    """Review a source text with ``rules`` (default: all), limited to findings that touch ``changed`` lines."""
+    """Review a source text with ``rules`` (default: all), limited to findings that touch ``changed`` lines.
+
+    ``workspace`` is where the files that it imports are found; without one it is looked at on its own.
+    """
     try:
         module = Module(text, path)
+        module.workspace = workspace
     except UnparsableError as error:
         return Review(problems=[Problem(path, f"does not parse: {error}", error.line, broken=True)])
     result = Review(files=1, lines=len(module.lines) - (module.lines[-1] == ""))
@@ -123,11 +149,25 @@ def review_source(
     for rule in all_rules() if rules is None else rules:
         if rule.wants(module.source, module.words):
             found += _checked(rule, module, result)
+    if module.flow_error:
+        result.problems.append(Problem(path, f"data flow failed: {module.flow_error}"))
     # Fingerprints are given before anything is left out: an ordinal must not depend on what a change touches.
     if found:
-        found, result.suppressed = keep(fingerprinted(found), suppressions(text))
+        found, result.suppressed = keep(fingerprinted(without_superseded(found)), suppressions(text))
     result.findings = with_fixes(module, touching(found, changed))
     return result
+
+
+def without_superseded(findings: Iterable[Finding]) -> list[Finding]:
+    """``findings`` without those that another one of the same line says better."""
+    findings = list(findings)
+    better = {
+        (finding.path, finding.line, lesser)
+        for finding in findings
+        if (rule := rule_named(finding.rule)) is not None
+        for lesser in rule.supersedes
+    }
+    return [f for f in findings if (f.path, f.line, f.rule) not in better]
 
 
 def touching(findings: Iterable[Finding], changed: frozenset[int] | None) -> list[Finding]:

@@ -46,6 +46,10 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "scope": finding.scope,
         "fingerprint": finding.fingerprint,
+        "flow": [
+            {"path": s.path, "line": s.line, "column": s.column, "end_column": s.end_column, "note": s.note}
+            for s in finding.steps
+        ],
         "fix": None if finding.fix is None else _fix(finding.fix),
     }
 

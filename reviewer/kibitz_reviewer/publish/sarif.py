@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kibitz_reviewer.engines.pylint import MESSAGES
-from kibitz_reviewer.finding import Edit, Finding, Fix, Severity
+from kibitz_reviewer.finding import Edit, Finding, Fix, Severity, Step
 from kibitz_reviewer.rule import rule_named
 from kibitz_reviewer.runner import Problem, Review
 
@@ -106,9 +106,22 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "partialFingerprints": {"kibitz/v1": finding.fingerprint},
         "properties": {"severity": finding.severity.label, "confidence": finding.confidence.label},
     }
+    if finding.steps:
+        result["codeFlows"] = [{"threadFlows": [{"locations": [_thread_location(s) for s in finding.steps]}]}]
     if finding.fix is not None:
         result["fixes"] = [_fix(finding.path, finding.fix)]
     return result
+
+
+def _thread_location(step: Step) -> dict[str, Any]:
+    region = {
+        "startLine": step.line,
+        "startColumn": step.column,
+        "endLine": step.end_line,
+        "endColumn": step.end_column,
+    }
+    place = {"artifactLocation": _artifact(step.path), "region": region}
+    return {"location": {"physicalLocation": place, "message": {"text": step.note}}}
 
 
 def _fix(path: str, fix: Fix) -> dict[str, Any]:

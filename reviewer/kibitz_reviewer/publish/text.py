@@ -43,10 +43,27 @@ def _finding(finding: Finding) -> str:
     place = f"{_plain(finding.path)}:{finding.line}:{finding.column}"
     lines = [f"{place}: {finding.severity.label.lower()} [{finding.rule}] {_plain(finding.message)}"]
     lines += _excerpt(finding)
+    lines += _way(finding)
     if finding.fix is not None:
         kind = "fix" if finding.fix.safe else "suggestion"
         lines.append(f"  {kind}: {_plain(finding.fix.title)}")
     return "\n".join(lines)
+
+
+def _way(finding: Finding) -> list[str]:
+    """Where a value enters, how it flows, where it is used."""
+    lines = []
+    for number, step in enumerate(finding.steps):
+        verb = (
+            "enters here"
+            if number == 0
+            else "used here"
+            if number == len(finding.steps) - 1
+            else "flows here"
+        )
+        place = f"{_plain(step.path)}:{step.line}:{step.column}"
+        lines.append(f"  {verb:<11} {place}: {_plain(step.note)}")
+    return lines
 
 
 def _excerpt(finding: Finding) -> list[str]:
