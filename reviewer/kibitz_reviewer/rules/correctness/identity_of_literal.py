@@ -68,7 +68,7 @@ class IdentityOfLiteral(Rule):
                     yield self.finding(module, compare, message)
                     break
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Comparison) or len(node.comparisons) != 1:
             return None
         target = node.comparisons[0]

@@ -112,7 +112,7 @@ class MutableDefault(Rule):
                         message=f"All calls share this default of `{argument.arg}`. Default to `None` and make the object inside.",
                     )
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         """Every plain mutable default of the function becomes None, made anew at the top of its body."""
         if not isinstance(node, cst.FunctionDef) or not isinstance(node.body, cst.IndentedBlock):
             return None

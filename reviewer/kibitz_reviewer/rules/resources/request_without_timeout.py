@@ -88,7 +88,7 @@ class RequestWithoutTimeout(Rule):
                 continue
             yield self.finding(module, call, "This request may wait for ever. Pass `timeout=` in seconds.")
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call) or not node.args:
             return None
         tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))

@@ -76,7 +76,7 @@ class DebugMode(Rule):
                 message = "The debugger lets anyone who meets an error run code. Leave `debug` out."
                 yield self.finding(module, call, message)
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call):
             return None
         kept = [

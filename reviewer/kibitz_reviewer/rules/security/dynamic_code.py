@@ -77,7 +77,7 @@ class DynamicCode(Rule):
             code = call.args[0] if call.args else None
             if isinstance(code, ast.Call) and module.qualified_name(code.func) == "compile" and code.args:
                 continue
-            if code is None or isinstance(code, ast.Starred):
+            if code is None or isinstance(code, ast.Starred) or module.is_harmless("code", call):
                 continue
             if any(_comes_from_outside(module, hole) for hole in text_of(module, code).holes):
                 yield self.finding(

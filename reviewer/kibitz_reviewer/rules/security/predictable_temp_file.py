@@ -71,7 +71,7 @@ class PredictableTempFile(Rule):
                 "Another program can take this name before the file is created. Use `tempfile.NamedTemporaryFile` or `mkstemp`.",
             )
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if (
             not isinstance(node, cst.Call)
             or not isinstance(node.func, cst.Attribute)

@@ -73,7 +73,7 @@ class UnsafeYamlLoad(Rule):
         for call in module.calls(
             "yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.full_load"
         ):
-            if self._is_unsafe(module, call):
+            if self._is_unsafe(module, call) and not module.is_harmless("deserialize", call):
                 yield self.finding(
                     module,
                     call,
@@ -95,7 +95,7 @@ class UnsafeYamlLoad(Rule):
         name = module.qualified_name(loader) or ""
         return name.startswith("yaml.") and name.rpartition(".")[2] in UNSAFE
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
             return None
         name = "safe_load_all" if node.func.attr.value.endswith("_all") else "safe_load"

@@ -104,7 +104,7 @@ class UnverifiedCertificate(Rule):
             assign.value
         ) in (*CONTEXTS,)
 
-    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:  # noqa: ARG002
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call):
             return None
         kept = [a for a in node.args if not (a.keyword and a.keyword.value in ("verify", "verify_ssl"))]

@@ -1,0 +1,71 @@
+"""Outsiders' values brought back to life."""
+
+from __future__ import annotations
+
+from kibitz_reviewer.rule import Severity
+from kibitz_reviewer.rule_flow import FlowRule
+
+
+class UntrustedDeserialization(FlowRule):
+    """Objects are restored from data that an outsider controls.
+
+    Formats such as pickle call functions while they are read: whoever writes the data runs code in the program.
+
+    Use a format that holds data only, such as JSON, or check a signature before reading.
+    """
+
+    severity = Severity.HIGH
+    cwe = (502,)
+    aliases = ("python/untrusted-deserialization@v1.0", "python/unsafe-cloudpickle-load@v1.0")
+    triggers = (
+        "loads",
+        "load",
+        "Unpickler",
+        "decode",
+        "load_all",
+        "unsafe_load",
+        "full_load",
+        "read_pickle",
+        "open",
+    )
+    kinds = ("deserialize",)
+    supersedes = ("untrusted-pickle", "unsafe-yaml-load")
+    advice = "Use a format that holds data only, such as JSON."
+    noncompliant = (
+        """
+        import base64
+        import pickle
+        from flask import Flask, request
+
+        app = Flask(__name__)
+
+        @app.route("/basket")
+        def basket():
+            raw = base64.b64decode(request.cookies["basket"])
+            return {"items": pickle.loads(raw)}  # finding
+        """,
+        """
+        import yaml
+
+        def lambda_handler(event, context):
+            return yaml.load(event["body"], Loader=yaml.Loader)  # finding
+        """,
+    )
+    compliant = (
+        """
+        import json
+        from flask import Flask, request
+
+        app = Flask(__name__)
+
+        @app.route("/basket")
+        def basket():
+            return {"items": json.loads(request.cookies["basket"])}
+        """,
+        """
+        import yaml
+
+        def lambda_handler(event, context):
+            return yaml.load(event["body"], Loader=yaml.SafeLoader)
+        """,
+    )
