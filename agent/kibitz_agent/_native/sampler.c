@@ -1,0 +1,342 @@
+#include "sampler.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "memory.h"
+
+#define PASSES 4 /* a first look and three retries */
+
+typedef struct {
+    kb_thread *thread;
+    uint64_t cpu_ns; /* read before the copies, so that whatever runs after them shows at the next tick */
+    bool running;
+    kb_copy_of_stack first, second;
+} candidate;
+
+#define BATCH 48
+
+static void init_stop(kb_sampler *sampler) {
+    pthread_mutex_init(&sampler->stop_lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&sampler->stop_asked, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+void kb_sampler_orphan(kb_sampler *sampler) {
+    sampler->started = false;
+    init_stop(sampler); /* its waiter stayed in the parent: destroying it as it is would wait for that one for ever */
+}
+
+bool kb_sampler_init(kb_sampler *sampler, const kb_settings *settings, PyInterpreterState *interpreter) {
+    memset(sampler, 0, sizeof *sampler);
+    sampler->settings = *settings;
+    sampler->interpreter = interpreter;
+    sampler->random = kb_now() | 1;
+    pthread_mutex_init(&sampler->tick_lock, NULL);
+    init_stop(sampler);
+    sampler->arena.size = KB_ARENA_BYTES;
+    sampler->arena.bytes = malloc(KB_ARENA_BYTES);
+    sampler->first = calloc((size_t)settings->max_depth, sizeof(kb_link));
+    sampler->second = calloc((size_t)settings->max_depth, sizeof(kb_link));
+    return kb_codes_init(&sampler->codes, settings->max_codes) &&
+           kb_trie_init(&sampler->trie, settings->max_nodes, settings->max_samples) &&
+           kb_threads_init(&sampler->threads, settings->max_threads) && sampler->arena.bytes && sampler->first &&
+           sampler->second;
+}
+
+void kb_sampler_free(kb_sampler *sampler) {
+    kb_codes_free(&sampler->codes);
+    kb_trie_free(&sampler->trie);
+    kb_threads_free(&sampler->threads);
+    free(sampler->arena.bytes);
+    free(sampler->first);
+    free(sampler->second);
+    pthread_mutex_destroy(&sampler->tick_lock);
+    pthread_mutex_destroy(&sampler->stop_lock);
+    pthread_cond_destroy(&sampler->stop_asked);
+}
+
+/* Node of the chain's leaf. The root side that is unchanged since the thread's last stack costs a comparison a link. */
+static uint32_t intern(kb_sampler *sampler, kb_thread *thread, const kb_link *links, int count) {
+    uint32_t node = KB_NO_NODE;
+    int same = 0;
+    if (thread->epoch != sampler->codes.epoch) thread->cached = 0;
+    thread->epoch = sampler->codes.epoch;
+    for (; same < count && (uint32_t)same < thread->cached; same++) {
+        if (thread->links[same].code != links[same].code || thread->links[same].instruction != links[same].instruction)
+            break;
+        node = thread->nodes[same];
+    }
+    for (int i = same; i < count; i++) {
+        uint32_t code = kb_codes_find(&sampler->codes, links[i].code, links[i].globals);
+        if (code == KB_NO_CODE) return KB_NO_NODE;
+        const kb_code *entry = &sampler->codes.entries[code];
+        /* 3.11 and 3.12 point at the instruction before the next one: one unit before the first at the start. */
+        intptr_t offset = (intptr_t)(links[i].instruction - entry->first_instruction);
+        if (offset < -(intptr_t)sizeof(_Py_CODEUNIT) || offset >= (intptr_t)entry->code_bytes) return KB_NO_NODE;
+        node = kb_trie_node(&sampler->trie, node, code, (int32_t)offset);
+        if (node == KB_NO_NODE) {
+            sampler->counters.dropped++;
+            return KB_NO_NODE;
+        }
+        if (i < KB_CACHED_LINKS) {
+            thread->links[i] = links[i];
+            thread->nodes[i] = node;
+            thread->cached = (uint32_t)i + 1;
+        }
+    }
+    if ((uint32_t)count < thread->cached) thread->cached = (uint32_t)count;
+    return node;
+}
+
+/* A sample stands for the time since the last tick. If the thread was on a processor at this very instant, it stands for
+ * as much CPU time too: unbiased, where the clock's growth since the last tick would bill a short sleep for the work
+ * before it. Draining scales these to the CPU time that the thread's clock really shows. */
+static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, bool running) {
+    uint32_t state = running ? KB_STATE_RUNNING : KB_STATE_WAITING;
+    uint64_t cpu_ns = running ? wall_ns : 0;
+    kb_sample *sample = kb_trie_sample(&sampler->trie, thread->node, (uint32_t)(thread - sampler->threads.threads),
+                                       state | thread->cut << KB_STATE_DEPTH);
+    if (!sample) {
+        sampler->counters.dropped++;
+        return;
+    }
+    sample->count++;
+    sample->wall_ns += wall_ns;
+    sample->cpu_ns += cpu_ns;
+    thread->running_ns += cpu_ns;
+    sampler->counters.thread_samples++;
+}
+
+/* Walks both copies; true when the thread is done with, false when it should be looked at again. */
+static bool resolve(kb_sampler *sampler, candidate *c, bool last_pass) {
+    int capacity = sampler->settings.max_depth, depth = 0, later_depth = 0;
+    int n = kb_stack_walk(&c->first, sampler->first, capacity, &depth, &sampler->quality);
+    int m = kb_stack_walk(&c->second, sampler->second, capacity, &later_depth, &sampler->quality);
+    int sure = n > 0 && m > 0 ? kb_links_confirmed(sampler->first, n, sampler->second, m) : 0;
+    bool moved = c->first.moved || c->second.moved || c->first.top != c->second.top;
+    if (moved && sure > 0) {
+        uintptr_t low = c->first.low < c->second.low ? c->first.low : c->second.low;
+        sure = kb_links_below(sampler->first, sure, &c->first, low);
+    }
+    if (sure < n || n <= 0 || moved) {
+        if (!last_pass) {
+            sampler->quality.retries++;
+            return false;
+        }
+        if (sure <= 0) {
+            sampler->quality.torn++;
+            return true;
+        }
+        sampler->quality.trimmed++;
+    }
+    uint32_t node = intern(sampler, c->thread, sampler->first, sure);
+    if (node == KB_NO_NODE) {
+        if (!last_pass) {
+            sampler->quality.retries++;
+            return false;
+        }
+        sampler->quality.torn++;
+        return true;
+    }
+    c->thread->node = node;
+    c->thread->cut = depth > capacity ? (uint32_t)depth : 0;
+    return true;
+}
+
+/* One look at every thread not yet seen in this tick. Returns how many are left for another pass, -1 if locked out. */
+static int pass(kb_sampler *sampler, bool last_pass) {
+    static candidate batch[BATCH]; /* one sampler a process: its stack stays small */
+    int taken = 0, left = 0;
+    uint64_t tick = sampler->tick;
+    if (!kb_head_try_lock()) return -1;
+    sampler->arena.used = 0;
+    uint64_t wall_ns = sampler->last_tick_ns;
+    for (PyThreadState *ts = kb_thread_head(sampler->interpreter); ts; ts = ts->next) {
+        if (kb_threads_skips(&sampler->threads, ts->native_thread_id)) continue;
+        kb_thread *thread = kb_threads_find(&sampler->threads, ts);
+        if (!thread) {
+            sampler->counters.dropped++;
+            continue;
+        }
+        if (thread->tick == tick) continue;
+        uint64_t cpu_ns = kb_thread_cpu((pid_t)thread->native_id);
+        if (cpu_ns == thread->cpu_ns && cpu_ns && thread->node != KB_NO_NODE &&
+            thread->epoch == sampler->codes.epoch) {
+            thread->tick = tick; /* it has not run since: its stack is what it was */
+            sampler->counters.reused++;
+            count(sampler, thread, wall_ns, false);
+            continue;
+        }
+        if (taken == BATCH) {
+            left++;
+            continue;
+        }
+        candidate *c = &batch[taken];
+        c->thread = thread;
+        c->cpu_ns = cpu_ns;
+        c->running = false;
+        uintptr_t probed = kb_stack_probe(ts, &sampler->quality), *root = &thread->root_chunk;
+        int seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->first, &sampler->quality);
+        if (seen > 0) seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->second, &sampler->quality);
+        /* A clock that moved while we looked belongs to a thread that is on a processor now. */
+        if (seen == 1) c->running = kb_thread_cpu((pid_t)thread->native_id) > cpu_ns;
+        if (seen == 0) { /* alive, but in no Python code */
+            thread->tick = tick;
+            thread->cpu_ns = cpu_ns;
+            thread->node = KB_NO_NODE;
+        } else if (seen == 1) {
+            taken++;
+        } else if (seen == -2 && taken) {
+            left++; /* the arena is full: next pass */
+        } else if (last_pass) {
+            thread->tick = tick;
+            thread->node = KB_NO_NODE;
+            sampler->quality.torn++;
+        } else {
+            left++;
+        }
+    }
+    kb_head_unlock();
+    for (int i = 0; i < taken; i++) {
+        kb_thread *thread = batch[i].thread;
+        thread->node = KB_NO_NODE;
+        if (!resolve(sampler, &batch[i], last_pass)) {
+            left++;
+            continue;
+        }
+        uint64_t cpu_ns = batch[i].cpu_ns;
+        if (thread->cpu_ns && cpu_ns > thread->cpu_ns) thread->used_cpu_ns += cpu_ns - thread->cpu_ns;
+        thread->tick = tick;
+        thread->cpu_ns = cpu_ns;
+        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].running);
+    }
+    return left;
+}
+
+void kb_sampler_tick(kb_sampler *sampler) {
+    sampler->tick++;
+    sampler->counters.ticks++;
+    /* Large thread counts need more passes than retries: each pass takes BATCH of them. */
+    int limit = PASSES;
+    for (int i = 0; i < limit; i++) {
+        int left = pass(sampler, i >= limit - 1);
+        if (left < 0) {
+            sampler->counters.lock_misses++;
+            continue;
+        }
+        if (left == 0) break;
+        limit = PASSES + (int)(sampler->threads.count / BATCH);
+    }
+}
+
+void kb_sampler_settle_cpu(kb_sampler *sampler) {
+    for (uint32_t i = 0; i < sampler->trie.sample_count; i++) {
+        kb_sample *sample = &sampler->trie.samples[i];
+        const kb_thread *thread = &sampler->threads.threads[sample->thread];
+        if (thread->running_ns)
+            sample->cpu_ns = (uint64_t)((double)sample->cpu_ns * (double)thread->used_cpu_ns / (double)thread->running_ns);
+    }
+    for (uint32_t i = 0; i < sampler->threads.count; i++) {
+        kb_thread *thread = &sampler->threads.threads[i];
+        if (!thread->running_ns) continue; /* never caught running: its CPU time waits for the next period */
+        thread->running_ns = thread->used_cpu_ns = 0;
+    }
+}
+
+static uint64_t jitter(kb_sampler *sampler) {
+    sampler->random ^= sampler->random << 13;
+    sampler->random ^= sampler->random >> 7;
+    sampler->random ^= sampler->random << 17;
+    return sampler->random % (sampler->settings.interval_ns / 2 + 1); /* a quarter to either side */
+}
+
+/* Sleeps until the deadline; true when asked to stop, which also ends the sleep. */
+static bool stop_asked_before(kb_sampler *sampler, uint64_t deadline_ns) {
+    struct timespec deadline = {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)};
+    pthread_mutex_lock(&sampler->stop_lock);
+    int timed_out = 0;
+    while (!sampler->stop && timed_out == 0)
+        timed_out = pthread_cond_timedwait(&sampler->stop_asked, &sampler->stop_lock, &deadline);
+    bool stop = sampler->stop;
+    pthread_mutex_unlock(&sampler->stop_lock);
+    return stop;
+}
+
+static void *run(void *argument) {
+    kb_sampler *sampler = argument;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    uint64_t last = kb_now(), deadline = last;
+    deadline += jitter(sampler) * 2; /* a random phase: agents do not march in step */
+    while (!stop_asked_before(sampler, deadline - sampler->settings.interval_ns / 4 + jitter(sampler)) && !kb_finalizing()) {
+        pthread_mutex_lock(&sampler->tick_lock);
+        uint64_t begun = kb_now();
+        sampler->last_tick_ns = begun - last;
+        last = begun;
+        kb_sampler_tick(sampler);
+        uint64_t ended = kb_now();
+        sampler->counters.work_ns += ended - begun;
+        sampler->cpu_ns = sampler->earlier_cpu_ns + kb_own_cpu();
+        uint64_t interval_ns = sampler->settings.interval_ns;
+        pthread_mutex_unlock(&sampler->tick_lock);
+        deadline += interval_ns;
+        if (deadline < ended) { /* late: skip what was missed, never catch up in a burst */
+            uint64_t missed = (ended - deadline) / interval_ns + 1;
+            sampler->counters.missed_ticks += missed;
+            deadline += missed * interval_ns;
+        }
+    }
+    return NULL;
+}
+
+bool kb_sampler_pace(kb_sampler *sampler, uint64_t interval_ns, int max_depth) {
+    bool done = true;
+    pthread_mutex_lock(&sampler->tick_lock);
+    sampler->settings.interval_ns = interval_ns;
+    if (max_depth != sampler->settings.max_depth) {
+        kb_link *first = calloc((size_t)max_depth, sizeof(kb_link)), *second = calloc((size_t)max_depth, sizeof(kb_link));
+        done = first && second;
+        if (done) {
+            kb_link *old = sampler->first, *older = sampler->second;
+            sampler->first = first;
+            sampler->second = second;
+            sampler->settings.max_depth = max_depth;
+            sampler->codes.epoch++; /* every stack is walked again */
+            first = old;
+            second = older;
+        }
+        free(first);
+        free(second);
+    }
+    pthread_mutex_unlock(&sampler->tick_lock);
+    return done;
+}
+
+int kb_sampler_start(kb_sampler *sampler) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    sampler->stop = false;
+    sampler->earlier_cpu_ns = sampler->cpu_ns;
+    int error = pthread_create(&sampler->thread, &attributes, run, sampler);
+    pthread_attr_destroy(&attributes);
+    sampler->started = error == 0;
+    return error;
+}
+
+void kb_sampler_stop(kb_sampler *sampler) {
+    if (!sampler->started) return;
+    pthread_mutex_lock(&sampler->stop_lock);
+    sampler->stop = true;
+    pthread_cond_signal(&sampler->stop_asked);
+    pthread_mutex_unlock(&sampler->stop_lock);
+    pthread_join(sampler->thread, NULL);
+    sampler->started = false;
+}
