@@ -24,6 +24,12 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def lacking() -> Callable[[str], None]:
+    """``lacking("a compiler")``: skip on a laptop, fail under CI=true."""
+    return missing
+
+
+@pytest.fixture(scope="session")
 def need() -> Callable[[str], str]:
     """``need("chromium")``: the path of a program this test cannot do without."""
 

@@ -74,13 +74,17 @@ class Aggregator:
         self._samples: _Samples = {}
         self._label_keys: dict[_LabelKey, int] = {}
         self._names: dict[str, str] = {}
-        self.ticks = 0
+        self._looks_before = self._sampler.tally().looks
         self.limits: set[str] = set()
 
     def tick(self, elapsed_ns: int, max_depth: int) -> None:
         """Look once and fold what came of it."""
         self._fold(self._sampler.sample(elapsed_ns, max_depth))
-        self.ticks += 1
+
+    @property
+    def ticks(self) -> int:
+        """Looks taken since the last cut."""
+        return self._sampler.tally().looks - self._looks_before
 
     def cut(self) -> Batch:
         """Everything since the last cut."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import CodeType, FrameType
 
 from kibitz_agent.profile import NO_PARENT, ProfileBuilder
@@ -36,9 +36,18 @@ class CallTree:
         self._addresses = array("Q", [0])
         self._codes: dict[int, tuple[CodeType, str]] = {}
 
+    @classmethod
+    def made_of(
+        cls, parents: array[int], addresses: array[int], codes: Mapping[int, tuple[CodeType, str]]
+    ) -> CallTree:
+        """A finished tree, not to be grown: the columns by node, `ROOT` first, and code objects with their modules by id."""
+        tree = cls()
+        tree._parents, tree._addresses, tree._codes = parents, addresses, dict(codes)
+        return tree
+
     def __len__(self) -> int:
         """How many nodes there are, `ROOT` not counted."""
-        return len(self._nodes)
+        return len(self._parents) - 1
 
     def walk(self, frame: FrameType, max_depth: int) -> tuple[int, int]:
         """Find or add the stack that ends in ``frame``: its node, and its whole depth if it was cut, else 0.

@@ -59,13 +59,17 @@ AGENT_VALUE_TYPES = (SAMPLES, WALL, CPU)
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """What taking this profile cost its host: the agent thread's own CPU time, memory, and tick keeping."""
+    """What taking this profile cost its host: the agent threads' own CPU time, memory, and tick keeping.
+
+    ``retries``: looks taken again because a stack was changing; ``dropped_samples``: those that kept changing.
+    """
 
     cpu_ns: int = 0
     memory_bytes: int = 0
     ticks: int = 0
     missed_ticks: int = 0
     dropped_samples: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

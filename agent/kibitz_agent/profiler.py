@@ -22,9 +22,10 @@ from typing import Any
 from kibitz_agent.config import ConfigError, Configuration, Settings, collector_url, group_name, log
 from kibitz_agent.fleet import Identity
 from kibitz_agent.limits import usable_memory_bytes
+from kibitz_agent.native import best_sampler
 from kibitz_agent.profile import Profile
 from kibitz_agent.reporters import Reporter
-from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Sampler
+from kibitz_agent.sampler import OWN_THREADS, Sampler
 from kibitz_agent.scheduler import Alarm
 from kibitz_agent.session import Clock, Session
 from kibitz_agent.shipping import Shipping
@@ -55,7 +56,7 @@ class Profiler:
         identity: Identity,
         settings: Settings | Configuration | None = None,
         clock: Clock = time,
-        sampler: Callable[[], Sampler] = PythonSampler,
+        sampler: Callable[[], Sampler] = best_sampler,
         follows_forks: bool = True,
     ) -> None:
         self._reporter, self._identity, self._clock, self._new_sampler = reporter, identity, clock, sampler
@@ -167,13 +168,16 @@ class Profiler:
         session = Session(
             self._new_sampler(), self._configuration, shipping, self._clock, usable_memory_bytes()
         )
-        while self._goes_on():
-            wait_s = session.turn()
-            if self._take_flush():
-                session.flush()
-                shipping.send()
-            alarm.wait(wait_s)
-        session.flush()
+        try:
+            while self._goes_on():
+                wait_s = session.turn()
+                if self._take_flush():
+                    session.flush()
+                    shipping.send()
+                alarm.wait(wait_s)
+            session.flush()
+        finally:
+            session.close()
 
     def _goes_on(self) -> bool:
         return not self._stopping

@@ -40,8 +40,22 @@ class Run(NamedTuple):
     cpu_ns: int
 
 
+class Tally(NamedTuple):
+    """Counted since the sampler was made.
+
+    ``looks`` at all threads, looks that were ``missed``, stacks that were ``dropped`` (they changed under every look, or
+    there was no room), ``retries`` of such looks, and the CPU time that a thread of the sampler's own has used.
+    """
+
+    looks: int
+    missed: int = 0
+    dropped: int = 0
+    retries: int = 0
+    cpu_ns: int = 0
+
+
 class Sampler(Protocol):
-    """Looks at all threads. A native twin may look by itself, and then only hands over."""
+    """Looks at all threads: when `sample` is called, or, the native one, on a thread of its own."""
 
     name: str
     estimates_cpu: bool
@@ -50,11 +64,49 @@ class Sampler(Protocol):
     def memory_bytes(self) -> int:
         """What its tree and its memory of threads occupy."""
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a memory of fixed size is nearly full, so that it should be drained."""
+
+    def tally(self) -> Tally:
+        """What was counted so far."""
+
+    def pace(self, interval_ns: int, max_depth: int) -> int:
+        """See that a look is taken every ``interval_ns``; returns how often `sample` has to be called for it, in ns."""
+
+    def rest(self) -> None:
+        """Look no more until `pace` is called."""
+
+    def close(self) -> None:
+        """End for good."""
+
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
         """Look once, ``elapsed_ns`` after the last time; return the runs that ended since."""
 
     def drain(self) -> tuple[CallTree, list[Run]]:
         """End all runs, return the last of them with the tree they refer to, and go on with an empty tree."""
+
+
+class AskedSampler:
+    """The part of a sampler that looks only when `sample` is called: it keeps no pace, the caller does."""
+
+    is_crowded = False
+    looks = 0
+
+    def tally(self) -> Tally:
+        """What was counted so far; it is the caller who misses looks."""
+        return Tally(self.looks)
+
+    def pace(self, interval_ns: int, max_depth: int) -> int:
+        """Every look is a call of `sample`."""
+        del max_depth
+        return interval_ns
+
+    def rest(self) -> None:
+        """Looks only when asked to."""
+
+    def close(self) -> None:
+        """Holds nothing."""
 
 
 class _Seen:
@@ -75,7 +127,7 @@ _SEEN_BYTES = (
 )
 
 
-class PythonSampler:
+class PythonSampler(AskedSampler):
     """Samples with ``sys._current_frames``, under the GIL, on the thread that calls it; that one is left out.
 
     CPU time comes from the threads' own clocks. Threads without one share what the process used beyond that, evenly
@@ -140,7 +192,8 @@ class PythonSampler:
             # A frame that is held keeps the host's locals alive until the next tick.
             frame = back = None
             frames.clear()
-            self._ticks, self._wall_ns = tick + 1, wall_ns + elapsed_ns
+            self._ticks = self.looks = tick + 1
+            self._wall_ns = wall_ns + elapsed_ns
         if self._clockless:
             self._estimate()
         ended, self._ended = self._ended, []

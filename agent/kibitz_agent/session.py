@@ -90,7 +90,8 @@ class Session:
         if self._resting or self.stopped:
             self._idle(now_ns, settings.reporting_interval_ns)
             return _REST_S
-        self._schedule.change(int(settings.sampling_interval_ns * self._cpu_limit.stretch), now_ns)
+        interval_ns = int(settings.sampling_interval_ns * self._cpu_limit.stretch)
+        self._schedule.change(self._sampler.pace(interval_ns, settings.max_stack_depth), now_ns)
         if now_ns >= self._schedule.due_ns:
             self._tick(now_ns, settings.max_stack_depth)
             self._brake(now_ns)
@@ -116,20 +117,25 @@ class Session:
         """End the period now and hand over what was seen; nothing is handed over if nothing was."""
         now_ns = self._clock.monotonic_ns()
         if self._aggregator.ticks:
-            header = self._header(now_ns)
-            self._outlet.take(self._aggregator.cut(), header)
+            memory_bytes = max(self._peak_bytes, self._aggregator.memory_bytes)
+            batch = self._aggregator.cut()
+            self._outlet.take(batch, self._header(now_ns, batch, memory_bytes))
         self._begin(now_ns)
 
     def _begin(self, now_ns: int) -> None:
         self._began_ns = self._asked_ns = now_ns
         self._began_time_ns = self._clock.time_ns()
         self._began_cpu_ns, self._began_process_ns = self._agent_cpu_ns, self._clock.process_time_ns()
-        self._began_missed = self._schedule.missed_ticks
+        self._began_tally, self._began_missed = self._sampler.tally(), self._schedule.missed_ticks
         self._peak_bytes = 0
+
+    def close(self) -> None:
+        """End the sampler; what was not flushed is lost."""
+        self._sampler.close()
 
     @property
     def _agent_cpu_ns(self) -> int:
-        return self._clock.thread_time_ns() + self._outlet.cpu_ns
+        return self._clock.thread_time_ns() + self._outlet.cpu_ns + self._sampler.tally().cpu_ns
 
     def _tick(self, now_ns: int, max_depth: int) -> None:
         last_ns = self._last_tick_ns
@@ -149,6 +155,8 @@ class Session:
         used_bytes = self._aggregator.memory_bytes + self._outlet.memory_bytes
         self._peak_bytes = max(self._peak_bytes, used_bytes)
         if used_bytes <= limit_bytes // 2:
+            if self._sampler.is_crowded and self._outlet.is_free:
+                self.flush()
             return
         # As columns of a profile the same samples take a tenth of the memory.
         self._aggregator.limits.add(MEMORY_LIMIT)
@@ -159,6 +167,7 @@ class Session:
 
     def _stop(self, reason: str) -> None:
         self.stopped = reason
+        self._sampler.rest()
         self._aggregator.discard()
         # One last look, so that there is a profile to say why it is the last.
         self._aggregator.tick(self._schedule.interval_ns, self._configuration.settings.max_stack_depth)
@@ -168,6 +177,7 @@ class Session:
     def _rest(self, reason: str, now_ns: int) -> None:
         """Begin or end a rest. What was seen before the collector said no is not for the collector."""
         if reason:
+            self._sampler.rest()
             if reason == KILL_SWITCH:
                 self.flush()
             self._aggregator.discard()
@@ -177,8 +187,9 @@ class Session:
         self._schedule.rest(now_ns)
         self._begin(now_ns)
 
-    def _header(self, now_ns: int) -> Header:
-        ticks, limits = self._aggregator.ticks, set(self._aggregator.limits)
+    def _header(self, now_ns: int, batch: Batch, memory_bytes: int) -> Header:
+        ticks, limits = batch.ticks, set(batch.limits)
+        began, tally = self._began_tally, self._sampler.tally()
         if self._sampler.estimates_cpu:
             limits.add(CPU_ESTIMATED)
         duration_ns = now_ns - self._began_ns
@@ -192,9 +203,11 @@ class Session:
             process_cpu_ns=max(0, self._clock.process_time_ns() - self._began_process_ns),
             overhead=Overhead(
                 cpu_ns=max(0, self._agent_cpu_ns - self._began_cpu_ns),
-                memory_bytes=max(self._peak_bytes, self._aggregator.memory_bytes),
+                memory_bytes=memory_bytes,
                 ticks=ticks,
-                missed_ticks=self._schedule.missed_ticks - self._began_missed,
+                missed_ticks=self._schedule.missed_ticks - self._began_missed + tally.missed - began.missed,
+                dropped_samples=tally.dropped - began.dropped,
+                retries=tally.retries - began.retries,
             ),
             limits=tuple(sorted(limits)),
         )

@@ -30,7 +30,7 @@ agent_version   string                       version of the agent
 sampler         string                       which sampler took it, "python" or "native"
 token           string                       the report's identity; a retry repeats it
 process_cpu_ns  integer                      CPU time of the whole process over the period
-overhead        object                       cpu_ns, memory_bytes, ticks, missed_ticks, dropped_samples
+overhead        object                       cpu_ns, memory_bytes, ticks, missed_ticks, dropped_samples, retries
 host            object                       name, cpus, memory_bytes, platform ...: strings and numbers
 limits          array of strings             each limit that struck while sampling
 value_types     array of [name, unit]        one per column of values, e.g. ["wall", "nanoseconds"]

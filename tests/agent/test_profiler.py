@@ -81,7 +81,7 @@ def test_last_profile_is_reported_at_a_normal_exit(tmp_path: Path):
     outcome = run("profiler.start(); work(5)", tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
     (profile,) = outcome.profiles
-    assert profile["samples"] >= 5
+    assert profile["samples"] >= 3
     assert "__main__:work" in profile["names"]
 
 
@@ -331,7 +331,7 @@ def test_profiles_keep_coming_at_the_interval_the_collector_asks_for(kept: Kept)
     profiler.stop()
     assert profiler.settings.sampling_interval_ms == 1
     assert kept.profiles[0].total() > 0
-    assert kept.profiles[0].header.sampler == "python"
+    assert kept.profiles[0].header.sampler in ("native", "python")
 
 
 def test_flush_reports_at_once_what_was_seen(kept: Kept):

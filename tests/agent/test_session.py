@@ -13,7 +13,7 @@ from kibitz_agent.calltree import CallTree
 from kibitz_agent.config import Configuration
 from kibitz_agent.limits import KillSwitch
 from kibitz_agent.profile import Header
-from kibitz_agent.sampler import Run
+from kibitz_agent.sampler import AskedSampler, Run
 from kibitz_agent.session import Session
 
 MS = 1_000_000
@@ -39,7 +39,7 @@ class FakeClock:
         return self.cpu_ns
 
 
-class OneThread:
+class OneThread(AskedSampler):
     """Sees one thread at one place at every tick, and costs what the test says."""
 
     name = "fake"
@@ -51,6 +51,7 @@ class OneThread:
         self.tree = CallTree()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
+        self.looks += 1
         self.elapsed.append(elapsed_ns)
         self.clock.cpu_ns += self.cost_ns
         node, cut = self.tree.walk(sys._getframe(), max_depth)

@@ -1,0 +1,346 @@
+"""What holds of every sampler: the Python one and the native one see the same program alike."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from kibitz_agent.aggregator import MAX_STACK_DEPTH, Aggregator
+from kibitz_agent.native import NativeSampler, NativeUnavailableError
+from kibitz_agent.profile import Header, Profile
+from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Sampler
+
+MS = 1_000_000
+HERE = __name__
+
+
+class Watch:
+    """A sampler at work on a thread of the agent's, while a ``with`` block runs; `profile` is what it saw."""
+
+    def __init__(self, sampler: Sampler, interval_ns: int = 2 * MS, max_depth: int = 400) -> None:
+        self.sampler, self.interval_ns, self.max_depth = sampler, interval_ns, max_depth
+        self.profile = Profile()
+        self.limits: set[str] = set()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"{OWN_THREADS}sampler")
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        aggregator, last_ns = Aggregator(self.sampler), time.monotonic_ns()
+        while not self._ending.wait(self.sampler.pace(self.interval_ns, self.max_depth) / 1e9):
+            now_ns = time.monotonic_ns()
+            aggregator.tick(now_ns - last_ns, self.max_depth)
+            last_ns = now_ns
+        self.sampler.rest()
+        batch = aggregator.cut()
+        self.sampler.close()
+        self.profile, self.limits = batch.profile(Header()), batch.limits
+
+    def stacks(self, **labels: str) -> Counter[tuple[str, ...]]:
+        """How often each stack was seen under these labels: names without the module where it is this one."""
+        found: Counter[tuple[str, ...]] = Counter()
+        for frames, its_labels, values in self.profile.stacks():
+            if labels.items() <= dict(its_labels).items():
+                found[tuple(frame.name.removeprefix(f"{HERE}:") for frame in frames)] += values[0]
+        return found
+
+    def nanoseconds(self, leaf: str, value: str) -> int:
+        """What was measured in ``leaf`` and all it called."""
+        column = self.profile.value_index(value)
+        return sum(
+            values[column]
+            for frames, _, values in self.profile.stacks()
+            if any(frame.name == f"{HERE}:{leaf}" for frame in frames)
+        )
+
+
+@pytest.fixture(params=["python", "native"])
+def sampler(request: pytest.FixtureRequest, lacking: Callable[[str], None]) -> Iterator[Sampler]:
+    """Each sampler in turn."""
+    if request.param == "python":
+        yield PythonSampler()
+        return
+    try:
+        native = NativeSampler()
+    except NativeUnavailableError as error:
+        lacking(f"the native sampler ({error})")
+        raise
+    yield native
+    native.close()
+
+
+def spin(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        sum(range(500))
+
+
+def doze(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@contextmanager
+def thread(body: Callable[[], object], name: str) -> Iterator[None]:
+    started = threading.Thread(target=body, name=name)
+    started.start()
+    yield
+    started.join()
+
+
+def ends(stacks: Counter[tuple[str, ...]], *names: str) -> bool:
+    """Whether some stack holds these names one below the other."""
+    return any(
+        stack[at : at + len(names)] == names for stack in stacks for at in range(len(stack) - len(names) + 1)
+    )
+
+
+def test_stack_of_a_working_function_is_seen_whole_and_running(sampler):
+    def outer():
+        inner()
+
+    def inner():
+        spin(0.4)
+
+    name = "test_stack_of_a_working_function_is_seen_whole_and_running"
+    with Watch(sampler) as watch:
+        outer()
+    assert ends(
+        watch.stacks(state="running"), name, f"{name}.<locals>.outer", f"{name}.<locals>.inner", "spin"
+    )
+
+
+def test_thread_that_waits_is_waiting_and_costs_no_cpu_time(sampler):
+    with Watch(sampler) as watch:
+        doze(0.4)
+    seen = watch.stacks(state="waiting")
+    assert sum(count for stack, count in seen.items() if stack[-1] == "doze") > 10
+    assert watch.nanoseconds("doze", "wall") > 200 * MS
+    assert watch.nanoseconds("doze", "cpu") < 50 * MS
+
+
+def test_cpu_time_is_what_the_threads_clock_says(sampler):
+    with Watch(sampler) as watch:
+        before = time.thread_time_ns()
+        spin(0.6)
+        used = time.thread_time_ns() - before
+    assert watch.nanoseconds("spin", "cpu") == pytest.approx(used, rel=0.25)
+
+
+def test_every_thread_is_seen_under_its_own_name(sampler):
+    ending = threading.Event()
+    with (
+        thread(ending.wait, "the waiter"),
+        thread(lambda: spin(0.5), "the worker"),
+        Watch(sampler) as watch,
+    ):
+        doze(0.4)
+        ending.set()
+    assert ends(watch.stacks(thread="the worker"), "spin")
+    assert ends(watch.stacks(thread="the waiter"), "threading:Event.wait", "threading:Condition.wait")
+    assert ends(watch.stacks(thread=threading.current_thread().name), "doze")
+
+
+def test_agents_own_threads_are_left_out(sampler):
+    ending = threading.Event()
+    with thread(ending.wait, f"{OWN_THREADS}shipping"), Watch(sampler) as watch:
+        doze(0.3)
+        ending.set()
+    assert not [
+        labels for _, labels, _ in watch.profile.stacks() if OWN_THREADS in dict(labels).get("thread", "")
+    ]
+    assert not ends(watch.stacks(), "threading:Event.wait")
+
+
+def test_methods_carry_their_class_and_lines_are_those_being_run(sampler):
+    class Shop:
+        def open(self):
+            spin(0.3)  # this line
+
+    with Watch(sampler) as watch:
+        Shop().open()
+    line = Shop.open.__code__.co_firstlineno + 1
+    name = "test_methods_carry_their_class_and_lines_are_those_being_run"
+    assert ends(watch.stacks(), name, f"{name}.<locals>.Shop.open", "spin")
+    found = {
+        watch.profile.node_line[node]
+        for node, frame in enumerate(watch.profile.node_frame)
+        if watch.profile.frame(frame).name.endswith("Shop.open")
+    }
+    assert found == {line}
+
+
+def recurse(depth: int) -> None:
+    if depth:
+        recurse(depth - 1)
+    else:
+        spin(0.3)
+
+
+def test_depth_limit_keeps_the_outermost_frames_and_says_how_deep_it_was(sampler):
+    with Watch(sampler, max_depth=40) as watch:
+        recurse(100)
+    cut = [
+        (frames, dict(labels))
+        for frames, labels, _ in watch.profile.stacks()
+        if frames[-1].name == f"{HERE}:recurse"
+    ]
+    assert cut
+    assert {len(frames) for frames, _ in cut} == {40}
+    assert all(int(labels["truncated"]) > 100 for _, labels in cut)
+    assert MAX_STACK_DEPTH in watch.limits
+
+
+def test_deep_recursion_is_seen_whole(sampler):
+    with Watch(sampler, max_depth=3000) as watch:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(3000)
+        try:
+            recurse(1500)
+        finally:
+            sys.setrecursionlimit(limit)
+    deepest = max(stack.count("recurse") for stack in watch.stacks())
+    assert deepest == 1501
+
+
+def count_up(n: int):
+    for i in range(n):
+        spin(0.01)
+        yield i
+
+
+def test_generators_hang_below_who_drives_them(sampler):
+    def drive():
+        return sum(count_up(40))
+
+    with Watch(sampler) as watch:
+        drive()
+    name = "test_generators_hang_below_who_drives_them.<locals>.drive"
+    assert ends(watch.stacks(), name, "count_up", "spin")
+
+
+async def serve(n: int) -> None:
+    if n:
+        await serve(n - 1)
+    else:
+        spin(0.3)
+        await asyncio.sleep(0.01)
+
+
+def test_coroutines_hang_below_who_awaits_them(sampler):
+    with Watch(sampler) as watch:
+        asyncio.run(serve(3))
+    assert ends(watch.stacks(), "serve", "serve", "serve", "serve", "spin")
+
+
+def test_function_called_from_c_hangs_below_the_python_that_called_c(sampler):
+    def key(value):
+        spin(0.02)
+        return value
+
+    def order():
+        return sorted(range(15), key=key)
+
+    with Watch(sampler) as watch:
+        order()
+    name = "test_function_called_from_c_hangs_below_the_python_that_called_c.<locals>"
+    assert ends(watch.stacks(), f"{name}.order", f"{name}.key", "spin")
+
+
+def test_module_of_code_that_was_executed_from_text_is_the_one_its_globals_name(sampler):
+    space = {"__name__": "made.up", "spin": spin}
+    exec(compile("def run():\n    spin(0.3)\n", "<text>", "exec"), space)
+    with Watch(sampler) as watch:
+        space["run"]()
+    (name,) = {stack[-2] for stack in watch.stacks() if stack[-1] == "spin"}
+    # Without the GIL only the identity of the globals can be told, not what they say.
+    assert name in ("made.up:run", "<text>:run")
+
+
+def test_function_that_is_gone_when_the_period_ends_keeps_its_name_and_lines(sampler):
+    with Watch(sampler) as watch:
+        for _ in range(3):
+            space = {"spin": spin, "__name__": "gone"}
+            exec(compile("\n\ndef brief():\n    x = 1\n    spin(0.15)\n", "<brief>", "exec"), space)
+            space["brief"]()
+            space.clear()
+            gc.collect()
+    found = {
+        (watch.profile.frame(frame).name.rpartition(":")[2], watch.profile.node_line[node])
+        for node, frame in enumerate(watch.profile.node_frame)
+        if watch.profile.frame(frame).file == "<brief>"
+    }
+    assert found == {("brief", 5)}
+
+
+def test_threads_that_come_and_go_are_seen_and_forgotten(sampler):
+    with Watch(sampler) as watch:
+        until = time.monotonic() + 0.6
+        while time.monotonic() < until:
+            workers = [threading.Thread(target=spin, args=(0.01,)) for _ in range(5)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+    assert ends(watch.stacks(), "threading:Thread.run", "spin")
+
+
+def test_draining_begins_anew(sampler):
+    aggregator = Aggregator(sampler)
+
+    def look() -> Profile:
+        sampler.pace(2 * MS, 100)
+        spin(0.2)
+        aggregator.tick(200 * MS, 100)
+        return aggregator.cut().profile(Header())
+
+    doze(0)
+    first, second = look(), look()
+    sampler.rest()
+    assert aggregator.cut().profile(Header()).total() <= second.total()
+    assert 0 < second.total() < 3 * max(1, first.total())
+
+
+def test_looks_are_counted_and_rest_ends_them(sampler):
+    with Watch(sampler) as watch:
+        spin(0.3)
+    after = watch.profile.total()
+    assert after > 20
+    if sampler.name == "python":
+        assert sampler.tally().looks > 20
+
+
+def test_native_and_python_see_the_same_functions(lacking):
+    def work() -> None:
+        for _ in range(4):
+            recurse(5)
+            doze(0.05)
+
+    name, seen = "test_native_and_python_see_the_same_functions", []
+    for make in (PythonSampler, NativeSampler):
+        try:
+            made = make()
+        except NativeUnavailableError as error:
+            lacking(f"the native sampler ({error})")
+            raise
+        with Watch(made) as watch:
+            work()
+        mine = threading.current_thread().name
+        stacks = [stack for stack in watch.stacks(thread=mine) if stack[-1] in ("spin", "doze")]
+        seen.append({stack[stack.index(f"{name}.<locals>.work") - 1 :] for stack in stacks})
+    assert seen[0]
+    assert seen[0] == seen[1]
