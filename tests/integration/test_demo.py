@@ -52,7 +52,7 @@ def test_once_finds_the_shops_functions_and_the_planted_problems(taken_port, tmp
     for function in ("shop.payments:PaymentClient.__init__", "shop.stock:reserve", "shop.catalogue:export"):
         assert function in done.stdout
     rules = {
-        "sql-from-strings",
+        "sql-injection",
         "regex-in-function",
         "quadratic-loop",
         "lock-not-released",
