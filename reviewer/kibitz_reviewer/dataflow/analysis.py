@@ -30,7 +30,7 @@ from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.finding import Step
 
-PASSES = 3
+PASSES = 5
 HTML = SinkModel("xss", (0,), (), frozenset({"remote", "exception"}))
 EXPOSED = SinkModel("exposure", (0,), (), frozenset({"exception"}))
 HEADER = SinkModel("header", (0,), (), frozenset({"remote"}))
@@ -61,6 +61,7 @@ class Analysis(Calls):
         self.state = State({}, {})
         self._entries: dict[ast.AST, Handler] = {}
         self._done: set[ast.AST] = set()
+        self._hot: set[str] = set()
 
     def analyse(self, module: Module) -> None:
         """Look at every entry of ``module``; findings are in ``flows``, what is harmless in ``verdicts``."""
@@ -70,13 +71,17 @@ class Analysis(Calls):
         if not self._entries and not entries.module_level:
             return
         self.load(home)
+        waiting = list(entries.outermost(self._entries))
         for _ in range(PASSES):
             self.dirty = False
             self._done = set()
-            for node in entries.outermost():
+            self._hot = set()
+            for node in waiting:
                 self._enter(home, node)
-            carriers = self._carriers(home)
-            if not (carriers and entries.add_readers(carriers)) and not self.dirty:
+            # What an entry returns comes in where it is called; what it leaves in a field, where that is read.
+            names = self._hot | (self._carriers(home) if self.dirty else set())
+            waiting = list(entries.outermost(entries.add_readers(names))) if names else []
+            if not waiting:
                 break
 
     def _carriers(self, home: ModuleInfo) -> set[str]:
@@ -126,17 +131,19 @@ class Analysis(Calls):
         handler = self._entries.get(ref.info.node, Handler())
         self._done.add(ref.info.node)
         args, keywords = self._outside(ref, handler)
-        self.activate(ref, args, keywords, ref.info.node, handler.kind)
+        result = self.activate(ref, args, keywords, ref.info.node, handler.kind)
+        if any(taint.label != "exception" for taint in self.deep(result).taints):
+            self._hot.add(ref.info.name)
 
     def finishing(self, activation: Activation) -> None:
         """Call the handlers that a function defined, while what they close over is there."""
         if activation.function is None:
             return
         alive, state = self.alive, self.state
-        for inner in self.here.home.module.within(activation.function.node, *FUNCTIONS):
+        for inner in activation.function.inner:
             if isinstance(inner, FUNCTIONS) and inner in self._entries and inner not in self._done:
                 info = activation.home.function(inner)
-                self.state, self.alive = state.copy(), True
+                self.state, self.alive = state.copy(self.here.frame), True
                 try:
                     self._call_entry(FunctionRef(info, self.closure()))
                 except GoneError:

@@ -22,7 +22,7 @@ from kibitz_reviewer.dataflow.values import (
     join_all,
     mixed,
 )
-from kibitz_reviewer.engines.names import FUNCTIONS, Function
+from kibitz_reviewer.engines.names import Function
 
 RECORDS = (
     "dataclass",
@@ -34,6 +34,8 @@ RECORDS = (
     "attrs.frozen",
 )
 MAX_SAME = 2
+#: How deep calls are followed that carry nothing from outside: far enough to see what they make.
+MAX_PLAIN_DEPTH = 4
 
 
 class Calls(Library):
@@ -140,6 +142,8 @@ class Calls(Library):
         running = [each.function for each in self.stack]
         if len(self.stack) > MAX_DEPTH or running.count(ref.info) >= MAX_SAME:
             return UNKNOWN
+        if len(self.stack) > MAX_PLAIN_DEPTH and not self._carries(ref, args, keywords):
+            return UNKNOWN
         if ref.info in running:
             # Another turn of a recursion: with the constants known it might never come to its end.
             args, keywords = [_widened(v) for v in args], {k: _widened(v) for k, v in keywords.items()}
@@ -150,6 +154,11 @@ class Calls(Library):
         if key is not None and not any(type(each) in (ObjectRef, FunctionRef) for each in result.refs):
             self.memo[key] = result
         return result
+
+    def _carries(self, ref: FunctionRef, args: list[Value], keywords: dict[str, Value]) -> bool:
+        """Whether anything that an outsider controls goes into a call."""
+        values = [*args, *keywords.values(), *([ref.bound] if ref.bound is not None else [])]
+        return bool(ref.frame) or any(self.deep(value).taints for value in values)
 
     def _memo_key(
         self, ref: FunctionRef, args: list[Value], keywords: dict[str, Value]
@@ -192,7 +201,7 @@ class Calls(Library):
             self.flowing = flowing
         returns = self.alive
         self.alive = alive
-        if not _makes_closures(info):
+        if not info.inner:
             self.state.frames.pop(frame, None)
         if not returns:
             raise GoneError
@@ -234,7 +243,7 @@ class Calls(Library):
             return
         args, keywords = self.arguments(call)
         depth = len(self.stack) + 1
-        before = self.state.copy()
+        before = self.state.copy(self.here.frame)
         self._wanted[depth] = truth
         try:
             self.activate(ref, args, keywords, call)
@@ -369,12 +378,6 @@ def _widened(value: Value) -> Value:
 def _memo_value(value: Value) -> tuple[object, ...]:
     constants = None if value.constants is None else tuple((type(c), c) for c in value.constants)
     return (constants, value.refs, value.prefix)
-
-
-def _makes_closures(info: FunctionInfo) -> bool:
-    """Whether functions are made in it that may outlive the call."""
-    inner = (*FUNCTIONS, ast.Lambda)
-    return any(isinstance(n, inner) and n is not info.node for n in ast.walk(info.node))
 
 
 __all__ = ["Calls", "Function"]

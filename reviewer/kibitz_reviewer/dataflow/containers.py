@@ -277,7 +277,9 @@ class Containers(Machine):
             outer = self.outer_of(frame)
             while outer and target.id not in self.state.frames.get(outer, {}):
                 outer = self.outer_of(outer)
-            frame = outer or frame
+            if outer:
+                self.state.own(outer)[target.id] = value
+                return
         self.state.frames.setdefault(frame, {})[target.id] = value
 
     def _assign_item(self, target: ast.Subscript, value: Value) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kibitz_reviewer.dataflow.models import Models
@@ -20,6 +21,10 @@ FLASK = frozenset({"flask", "quart", "bottle", "sanic", "apiflask", "flask_restf
 FASTAPI = frozenset({"fastapi", "litestar"})
 WEB = FLASK | FASTAPI | {"django", "aiohttp", "tornado", "starlette", "rest_framework", "click", "typer"}
 REQUESTS = frozenset({"Request", "HttpRequest", "WebSocket", "HTTPConnection", "HTTPRequest"})
+#: Methods of builtin values: a call of one says nothing about whose it is.
+COMMON = frozenset(
+    name for kind in (str, bytes, list, dict, set, io.IOBase, io.TextIOWrapper) for name in dir(kind)
+)
 _HANDLER_NAME = re.compile(r"(?:^|_)handler$|^handler|^lambda_")
 
 
@@ -47,10 +52,10 @@ class Entries:
         if hot or self._may_hold():
             self._find(hot)
 
-    def outermost(self) -> Iterator[Function]:
+    def outermost(self, nodes: Iterable[ast.AST]) -> Iterator[Function]:
         """The functions to call: an entry within another function is called by that one."""
         seen: set[ast.AST] = set()
-        for node in self.found:
+        for node in list(nodes):
             top = node
             for around in self.module.ancestors(node):
                 if isinstance(around, FUNCTIONS):
@@ -75,7 +80,7 @@ class Entries:
                 hot |= self._bound_by(node)
             else:
                 self.found.setdefault(around, Handler())
-        self._spread(hot)
+        self.add_readers(hot)
 
     def _sources(self) -> Iterator[ast.AST]:
         """The nodes that name a source."""
@@ -127,34 +132,25 @@ class Entries:
                     hot.add(local)
         return hot
 
-    def add_readers(self, names: set[str]) -> bool:
-        """Take in the functions that read fields or globals of these names; whether there are any."""
-        before = len(self.found)
+    def add_readers(self, names: set[str]) -> list[Function]:
+        """Take in the functions that read or call something of these names; which those are."""
+        readers: dict[Function, None] = {}
         for node in self.module.nodes(ast.Name, ast.Attribute):
             name = node.id if isinstance(node, ast.Name) else node.attr
-            if name in names and isinstance(node.ctx, ast.Load):
-                around = self.module.enclosing_function(node)
-                if around is not None:
-                    self.found.setdefault(around, Handler())
-        return len(self.found) > before
+            if name not in names or not isinstance(node.ctx, ast.Load):
+                continue
+            if isinstance(node, ast.Attribute) and name in COMMON and not self._is_self(node.value):
+                continue
+            around = self.module.enclosing_function(node)
+            if around is None:
+                self.module_level = True
+            elif around.name not in names or around not in self.found:
+                self.found.setdefault(around, Handler())
+                readers[around] = None
+        return list(readers)
 
-    def _spread(self, hot: set[str]) -> None:
-        """Functions that call an entry are entries too: what it returns comes in there."""
-        names = hot | {getattr(node, "name", "") for node in self.found}
-        for _ in range(4):
-            before = len(self.found)
-            for node in self.module.nodes(ast.Name, ast.Attribute):
-                name = node.id if isinstance(node, ast.Name) else node.attr
-                if name not in names or not isinstance(node.ctx, ast.Load):
-                    continue
-                around = self.module.enclosing_function(node)
-                if around is None:
-                    self.module_level = True
-                elif around not in self.found:
-                    self.found[around] = Handler()
-                    names.add(around.name)
-            if len(self.found) == before:
-                break
+    def _is_self(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
     # Handlers
 

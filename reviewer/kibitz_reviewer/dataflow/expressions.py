@@ -258,7 +258,7 @@ class Expressions(Containers):
             if known is None or index == len(node.values) - 1:
                 result = value if result is None else join(result, value)
             if index == 0:
-                self.state = before.copy()
+                self.state = before.copy(self.here.frame)
             self.refine(part, not stops)
         merged = joined(before, self.state) if self.state is not before else before
         self.state = merged or before
@@ -293,7 +293,7 @@ class Expressions(Containers):
         for branch, wanted in ((node.body, True), (node.orelse, False)):
             if known is not None and known is not wanted:
                 continue
-            self.state = start.copy()
+            self.state = start.copy(self.here.frame)
             self.refine(node.test, wanted)
             results.append(self.eval(branch))
             after = joined(after, self.state)

@@ -279,11 +279,17 @@ class Guards(Expressions):
         if not taints or not extra:
             return
         sources = {taint.source for taint in taints}
-        for names in self.state.frames.values():
-            for name, value in names.items():
-                if value.taints:
-                    names[name] = _without(value, sources, extra)
+        for number, names in list(self.state.frames.items()):
+            carried = [
+                name for name, value in names.items() if any(t.source in sources for t in value.taints)
+            ]
+            if carried:
+                mine = self.state.own(number)
+                for name in carried:
+                    mine[name] = _without(mine[name], sources, extra)
         for key, obj in self.state.heap.items():
+            if not obj.everything().taints:
+                continue
             cells = {k: _without(v, sources, extra) for k, v in obj.cells.items()}
             items = None if obj.items is None else tuple(_without(v, sources, extra) for v in obj.items)
             rest = None if obj.rest is None else _without(obj.rest, sources, extra)

@@ -25,7 +25,7 @@ from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.finding import Step
 
 MAX_DEPTH = 8
-MAX_STEPS = 40_000
+MAX_STEPS = 15_000
 
 
 class BudgetError(Exception):

@@ -73,9 +73,18 @@ class State:
         self.frames = frames
         self.heap = heap
 
-    def copy(self) -> State:
-        """A state that changes on its own; objects are never changed in place, so they are shared."""
-        return State({number: dict(names) for number, names in self.frames.items()}, dict(self.heap))
+    def copy(self, frame: int) -> State:
+        """A state that changes on its own. ``frame`` is the running one: the others are shared, and copied when written."""
+        frames = dict(self.frames)
+        names = frames.get(frame)
+        if names is not None:
+            frames[frame] = dict(names)
+        return State(frames, dict(self.heap))
+
+    def own(self, frame: int) -> dict[str, Value]:
+        """The variables of a frame that is not the running one, safe to be written."""
+        names = self.frames[frame] = dict(self.frames.get(frame, {}))
+        return names
 
     def same(self, other: State) -> bool:
         """Whether nothing differs."""
@@ -89,8 +98,8 @@ def joined(a: State | None, b: State | None) -> State | None:
     frames: dict[int, dict[str, Value]] = {}
     for number in a.frames.keys() | b.frames.keys():
         ours, theirs = a.frames.get(number), b.frames.get(number)
-        if ours is None or theirs is None:
-            frames[number] = dict(ours or theirs or {})
+        if ours is None or theirs is None or ours is theirs:
+            frames[number] = ours or theirs or {}
             continue
         names = dict(ours)
         for name, value in theirs.items():

@@ -68,7 +68,7 @@ class Statements(Guards):
             self.spend()
             tries = self.flowing.tries
             if tries:
-                tries[-1] = joined(tries[-1], self.state.copy())
+                tries[-1] = joined(tries[-1], self.state.copy(self.here.frame))
             handler = self._STATEMENTS.get(type(statement))
             if handler is not None:
                 try:
@@ -224,7 +224,7 @@ class Statements(Guards):
         start, after = self.state, None
         ways = [branch for branch in branches if branch is not None]
         for index, (enter, body) in enumerate(ways):
-            self.state = start if index == len(ways) - 1 else start.copy()
+            self.state = start if index == len(ways) - 1 else start.copy(self.here.frame)
             self.alive = True
             enter()
             self.run(body)
@@ -329,7 +329,7 @@ class Statements(Guards):
         head: State = self.state
         last: State | None = None
         for _ in range(ROUNDS):
-            self.state = head.copy()
+            self.state = head.copy(self.here.frame)
             self.alive = True
             loop.continues = None
             if not enter():
@@ -385,17 +385,17 @@ class Statements(Guards):
 
     def _try(self, node: ast.Try | ast.TryStar) -> None:
         tries = self.flowing.tries
-        tries.append(self.state.copy())
+        tries.append(self.state.copy(self.here.frame))
         self.run(node.body)
         raised = tries.pop()
         if self.alive:
-            raised = joined(raised, self.state.copy())
+            raised = joined(raised, self.state.copy(self.here.frame))
             self.run(node.orelse)
         after = self.state if self.alive else None
         for handler in node.handlers:
             if raised is None:
                 break
-            self.state, self.alive = raised.copy(), True
+            self.state, self.alive = raised.copy(self.here.frame), True
             if handler.name:
                 self.state.frames.setdefault(self.here.frame, {})[handler.name] = self.caught(handler)
             self.run(handler.body)

@@ -1,0 +1,111 @@
+"""Cookies without their guards."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.arguments import is_false, is_open, keyword
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+SETTING = re.compile(r"(?:SESSION|CSRF|REMEMBER|LANGUAGE)_COOKIE_(?:SECURE|HTTPONLY)")
+
+
+class InsecureCookie(Rule):
+    """Cookie is set without what keeps it from being read by others.
+
+    Without `secure` it also travels unencrypted, without `httponly` any script of the page reads it: either way a session is lost.
+
+    Set `secure=True, httponly=True` and a `samesite`.
+    """
+
+    severity = Severity.HIGH
+    cwe = (614, 1004, 311, 312)
+    aliases = ("python/insecure-cookie@v1.0",)
+    triggers = (
+        "set_cookie",
+        "set_signed_cookie",
+        "set_secure_cookie",
+        "SESSION_COOKIE_SECURE",
+        "SESSION_COOKIE_HTTPONLY",
+        "CSRF_COOKIE_SECURE",
+        "REMEMBER_COOKIE_SECURE",
+        "REMEMBER_COOKIE_HTTPONLY",
+        "LANGUAGE_COOKIE_SECURE",
+    )
+    noncompliant = (
+        """
+        from flask import Flask, make_response
+
+        app = Flask(__name__)
+
+        @app.route("/login")
+        def login():
+            response = make_response("welcome")
+            response.set_cookie("session", "abc", secure=False, httponly=True)  # finding
+            return response
+        """,
+        """
+        from django.http import HttpResponse
+
+        def login(request):
+            response = HttpResponse("welcome")
+            response.set_cookie("theme", "dark")  # finding
+            return response
+        """,
+        """
+        SESSION_COOKIE_SECURE = False  # finding
+        """,
+    )
+    compliant = (
+        """
+        from flask import Flask, make_response
+
+        app = Flask(__name__)
+
+        @app.route("/login")
+        def login():
+            response = make_response("welcome")
+            response.set_cookie("session", "abc", secure=True, httponly=True, samesite="Lax")
+            return response
+        """,
+        """
+        def login(response, options):
+            response.set_cookie("session", "abc", **options)
+            response.delete_cookie("old")
+        """,
+        """
+        SESSION_COOKIE_SECURE = True
+        SESSION_COOKIE_HTTPONLY = True
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.method_calls("set_cookie", "set_signed_cookie", "set_secure_cookie"):
+            if is_open(call) or len(call.args) > 5 or not (call.args or call.keywords):
+                continue
+            missing = [name for name in ("secure", "httponly") if not self._is_set(module, call, name)]
+            if missing:
+                wanted = ", ".join(f"{name}=True" for name in missing)
+                yield self.finding(module, call, f"Others can read this cookie. Set it with `{wanted}`.")
+        for setting in module.nodes(ast.Assign):
+            for name, value in _settings(setting):
+                if SETTING.fullmatch(name) and module.constant(value, True) is False:
+                    yield self.finding(
+                        module, setting, f"Others can read cookies of this application. Set `{name}` to True."
+                    )
+
+    def _is_set(self, module: Module, call: ast.Call, name: str) -> bool:
+        value = keyword(call, name)
+        return value is not None and not is_false(module, value)
+
+
+def _settings(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    """(name, value) of ``NAME = value`` and ``app.config["NAME"] = value``."""
+    for target in statement.targets:
+        if isinstance(target, ast.Name):
+            yield target.id, statement.value
+        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+            yield str(target.slice.value), statement.value

@@ -1,0 +1,132 @@
+"""Ciphers that are broken."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.arguments import argument, known, method, name_of
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+CRYPTO = ("Crypto.", "Cryptodome.", "pyDes", "crypto.")
+CIPHERS = re.compile(r"(?:Cipher\.(?:DES3?|ARC[24]|Blowfish|CAST|XOR|IDEA)\.new|pyDes\.(?:triple_)?des)$")
+ALGORITHMS = frozenset({"ARC4", "Blowfish", "CAST5", "IDEA", "SEED", "TripleDES", "RC2"})
+
+
+class InsecureCryptography(Rule):
+    """Cipher, mode or key is too weak to keep anything secret.
+
+    DES, RC4, Blowfish and the like have been broken; ECB shows the pattern of what it hides; short RSA, DSA and EC keys can be
+    computed.
+
+    Use AES in GCM mode (or `Fernet`), RSA of 2,048 bits and more, curves of 224 bits and more.
+    """
+
+    severity = Severity.CRITICAL
+    cwe = (327, 326)
+    aliases = ("python/insecure-cryptography@v1.0",)
+    triggers = ("Crypto", "Cryptodome", "cryptography", "rsa", "ssl", "OpenSSL", "pyDes", "Blowfish")
+    noncompliant = (
+        """
+        from Crypto.Cipher import DES
+
+        def seal(key, data):
+            return DES.new(key, DES.MODE_CBC).encrypt(data)  # finding
+        """,
+        """
+        from Crypto.Cipher import AES
+
+        def seal(key, data):
+            cipher = AES.new(key, AES.MODE_ECB)  # finding
+            return cipher.encrypt(data)
+        """,
+        """
+        from cryptography.hazmat.primitives.asymmetric import rsa
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        def keys(secret):
+            weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # finding
+            return weak, Cipher(algorithms.ARC4(secret), mode=None)  # finding
+        """,
+    )
+    compliant = (
+        """
+        from Crypto.Cipher import AES
+
+        def seal(key, data):
+            cipher = AES.new(key, AES.MODE_GCM)
+            return cipher.encrypt_and_digest(data)
+        """,
+        """
+        from cryptography.fernet import Fernet
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+        def keys():
+            return Fernet.generate_key(), rsa.generate_private_key(65537, 3072), ec.generate_private_key(ec.SECP384R1())
+        """,
+        """
+        from wood import DES
+
+        def new():
+            return DES.new("oak")
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.nodes(ast.Call):
+            name = module.qualified_name(call.func) or ""
+            reason = self._weak(module, call, name)
+            if reason:
+                yield self.finding(
+                    module, call, f"{reason} Use AES in GCM mode, or keys of the sizes recommended today."
+                )
+
+    def _weak(self, module: Module, call: ast.Call, name: str) -> str:
+        root, _, last = name.rpartition(".")
+        if root.startswith(CRYPTO) and CIPHERS.search(name):
+            return "This cipher is broken."
+        if root.endswith("primitives.ciphers.algorithms") and last in ALGORITHMS:
+            return "This cipher is broken."
+        if name.endswith("primitives.ciphers.modes.ECB"):
+            return "ECB shows the pattern of what it hides."
+        if (
+            root.startswith(CRYPTO)
+            and last == "new"
+            and any(m.endswith("MODE_ECB") for m in (name_of(module, argument(call, 1, "mode")),))
+        ):
+            return "ECB shows the pattern of what it hides."
+        if (
+            name.startswith("cryptography.")
+            and last == "PKCS1v15"
+            and isinstance(parent := module.parent(call), ast.Call)
+        ):
+            return (
+                "This padding lets messages be decrypted." if method(parent) in ("encrypt", "decrypt") else ""
+            )
+        if last in ("generate_private_key", "generate", "newkeys") and re.search(
+            r"(?i)\brsa\b|\bdsa\b", root
+        ):
+            size = known(
+                module,
+                argument(
+                    call, 1 if last == "generate_private_key" and "rsa" in root else 0, "key_size", "bits"
+                ),
+            )
+            return "This key is too short." if isinstance(size, int) and size < 2048 else ""
+        if last == "generate_private_key" and root.endswith(".ec"):
+            curve = name_of(module, argument(call, 0, "curve"))
+            return "This curve is too small." if re.search(r"(?:SECP192R1|SECT163\w+)", curve) else ""
+        if name in ("ssl.SSLContext", "ssl.wrap_socket", "OpenSSL.SSL.Context"):
+            version = name_of(
+                module,
+                argument(call, 0 if name != "ssl.wrap_socket" else 9, "protocol", "ssl_version", "method"),
+            )
+            return (
+                "This version of TLS is broken."
+                if re.search(r"SSLv[23]\b|TLSv1(?:_1)?\b|(?:SSLv23|TLSv1)_METHOD", version)
+                and "SSLv23" not in version
+                else ""
+            )
+        return ""

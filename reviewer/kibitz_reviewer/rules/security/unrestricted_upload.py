@@ -1,0 +1,116 @@
+"""Uploads of any kind of file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.rule import Finding, Rule, Severity
+
+CHECKED = re.compile(
+    r"(?i)allow|extension|endswith|splitext|suffix|mimetype|content_type|magic|imghdr|filetype|validate|whitelist|is_valid"
+)
+
+
+class UnrestrictedUpload(Rule):
+    """Uploaded file is kept without a look at what it is.
+
+    A program or page that is uploaded and served again, or run, acts in the server's name.
+
+    Check the extension against those that are meant, and give the file a name of your own.
+    """
+
+    severity = Severity.HIGH
+    cwe = (434,)
+    aliases = ("python/unrestricted-file-upload@v1.0",)
+    triggers = ("files", "FILES")
+    noncompliant = (
+        """
+        import os
+        from flask import Flask, request
+
+        app = Flask(__name__)
+
+        @app.route("/upload", methods=["POST"])
+        def upload():
+            file = request.files["file"]
+            file.save(os.path.join("/srv/uploads", file.filename))  # finding
+            return "kept"
+        """,
+        """
+        from flask import Flask, request
+        from werkzeug.utils import secure_filename
+
+        app = Flask(__name__)
+
+        @app.route("/upload", methods=["POST"])
+        def upload():
+            sent = request.files["picture"]
+            name = secure_filename(sent.filename)
+            sent.save("/srv/pictures/" + name)  # finding
+            return "kept"
+        """,
+    )
+    compliant = (
+        """
+        import os
+        from flask import Flask, request
+        from werkzeug.utils import secure_filename
+
+        app = Flask(__name__)
+        ALLOWED = {".png", ".jpg"}
+
+        @app.route("/upload", methods=["POST"])
+        def upload():
+            file = request.files["file"]
+            name = secure_filename(file.filename)
+            if os.path.splitext(name)[1].lower() not in ALLOWED:
+                return "not allowed", 400
+            file.save(os.path.join("/srv/uploads", name))
+            return "kept"
+        """,
+        """
+        from flask import Flask, request
+
+        app = Flask(__name__)
+
+        @app.route("/upload", methods=["POST"])
+        def upload():
+            file = request.files["file"]
+            if not allowed_file(file.filename):
+                return "not allowed", 400
+            file.save("/srv/uploads/picture.png")
+            return "kept"
+        """,
+        """
+        def keep(figure, path):
+            figure.save(path)
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        for call in module.method_calls("save"):
+            around = module.enclosing_function(call)
+            if around is None or not isinstance(call.func, ast.Attribute) or not call.args:
+                continue
+            sent = call.func.value
+            origin = ast.unparse(module.value_of(sent)) if isinstance(sent, ast.Name) else ast.unparse(sent)
+            loops = [
+                n
+                for n in module.within(around, ast.For)
+                if isinstance(n.target, ast.Name) and isinstance(sent, ast.Name) and n.target.id == sent.id
+            ]
+            if (
+                ".files" not in origin
+                and ".FILES" not in origin
+                and not any(".files" in ast.unparse(n.iter) or ".FILES" in ast.unparse(n.iter) for n in loops)
+            ):
+                continue
+            if not CHECKED.search(ast.unparse(around)):
+                yield self.finding(
+                    module,
+                    call,
+                    "Anything can be uploaded here. Check the kind of file against those that are meant.",
+                )
