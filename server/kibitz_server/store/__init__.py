@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from kibitz_agent.profile import Frame, Header, Labels, Profile, ValueType
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class StoreError(Exception):
@@ -113,6 +115,18 @@ class Store(Protocol):
 
     def findings(self, group: str | None = None) -> list[StoredFinding]:
         """Findings of one group or of all, the latest first."""
+
+    def document(self, group: str, kind: str) -> Mapping[str, Any]:
+        """What is kept beside a group's profiles under ``kind`` (settings, tags ...); empty when nothing is."""
+
+    def change_document(self, group: str, kind: str, change: Change) -> Mapping[str, Any] | None:
+        """Replace a document by what ``change`` makes of it, in one transaction; None if there is no such group.
+
+        What ``change`` raises goes through, and nothing is changed then.
+        """
+
+    def ends(self, span: Span) -> Floats:
+        """When the span's profiles ended, (n,) epoch seconds, ascending."""
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""

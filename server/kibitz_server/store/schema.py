@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -88,4 +88,12 @@ findings = Table(
     Column("ended", Float, nullable=False),
     Column("reason", Text, nullable=False),
     Column("details", Text, nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(64), primary_key=True),
+    Column("body", Text, nullable=False),
 )

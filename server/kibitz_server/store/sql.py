@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,7 +16,19 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from kibitz_agent.profile import AGENT_VALUE_TYPES, Frame, Profile, ValueType
 from kibitz_agent.wire import header_from_fields, header_to_fields
-from kibitz_server.store import Dictionary, Group, Samples, Span, StoredFinding, StoreError, codec, schema
+from kibitz_server.store import (
+    Change,
+    Dictionary,
+    Floats,
+    Group,
+    Samples,
+    Span,
+    StoredFinding,
+    StoreError,
+    codec,
+    migrations,
+    schema,
+)
 from kibitz_server.store.dictionary import GroupDictionary
 
 _T = TypeVar("_T")
@@ -35,14 +47,7 @@ class SqlStore:
         self._lock = threading.Lock()
         self._dictionaries: dict[int, GroupDictionary] = {}
         with self._write() as connection:
-            schema.metadata.create_all(connection)
-            found = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema"))
-            if found is None:
-                connection.execute(schema.meta.insert().values(key="schema", value=str(schema.VERSION)))
-            elif int(found) != schema.VERSION:
-                raise StoreError(
-                    f"the store has schema version {found}, this Kibitz knows {schema.VERSION}: upgrade the older of the two"
-                )
+            migrations.prepare(connection)
 
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
@@ -83,7 +88,14 @@ class SqlStore:
             group_id = self._group_id(connection, name)
             if group_id is None:
                 return False
-            for table in (schema.findings, schema.profiles, schema.label_sets, schema.nodes, schema.frames):
+            for table in (
+                schema.documents,
+                schema.findings,
+                schema.profiles,
+                schema.label_sets,
+                schema.nodes,
+                schema.frames,
+            ):
                 connection.execute(table.delete().where(table.c.group_id == group_id))
             connection.execute(schema.groups.delete().where(schema.groups.c.id == group_id))
             self._dictionaries.pop(group_id, None)
@@ -181,6 +193,37 @@ class SqlStore:
             query = query.where(groups.c.name == group)
         with self._read() as connection:
             return [_finding(row) for row in connection.execute(query).mappings()]
+
+    def document(self, group: str, kind: str) -> Mapping[str, Any]:
+        """What is kept beside a group's profiles under ``kind``; empty when nothing is."""
+        with self._read() as connection:
+            return _document(connection, self._group_id(connection, group), kind)
+
+    def change_document(self, group: str, kind: str, change: Change) -> Mapping[str, Any] | None:
+        """Replace a document by what ``change`` makes of it, in one transaction; None if there is no such group."""
+        documents = schema.documents
+        with self._write() as connection:
+            group_id = self._group_id(connection, group)
+            if group_id is None:
+                return None
+            body = change(_document(connection, group_id, kind))
+            connection.execute(
+                documents.delete().where(documents.c.group_id == group_id, documents.c.kind == kind)
+            )
+            row = documents.insert().values(group_id=group_id, kind=kind, body=json.dumps(dict(body)))
+            connection.execute(row)
+        return body
+
+    def ends(self, span: Span) -> Floats:
+        """When the span's profiles ended, (n,) epoch seconds, ascending."""
+        ended = schema.profiles.c.ended
+        with self._read() as connection:
+            query = sa.select(ended).where(
+                schema.profiles.c.group_id == self._group_id(connection, span.group),
+                ended >= span.start,
+                ended < span.end,
+            )
+            return np.array(connection.scalars(query.order_by(ended)).all(), np.float64)
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""
@@ -325,6 +368,13 @@ def _explained() -> Iterator[None]:
         raise StoreError(
             f"the store cannot be used: {error.orig}. Is the disk full, read-only or damaged?"
         ) from error
+
+
+def _document(connection: Connection, group_id: int | None, kind: str) -> Mapping[str, Any]:
+    documents = schema.documents
+    query = sa.select(documents.c.body).where(documents.c.group_id == group_id, documents.c.kind == kind)
+    body = connection.scalar(query)
+    return {} if body is None else json.loads(body)
 
 
 def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, object]]) -> None:
