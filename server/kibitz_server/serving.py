@@ -20,8 +20,11 @@ from kibitz_server.store.sql import SqlStore, open_sqlite
 _BACKLOG = 512
 
 
-class _Stop(Exception):  # noqa: N818 - a request, not an error
-    """Raised on the main thread by SIGINT and SIGTERM."""
+class _Stop(SystemExit):
+    """Raised on the main thread by SIGINT and SIGTERM.
+
+    waitress lets a SystemExit through wherever it strikes; any other exception it takes for a connection's own mishap.
+    """
 
 
 def serve(config: Config) -> int:
@@ -47,7 +50,7 @@ def serve(config: Config) -> int:
         print(f"Kibitz collector listening on http://{host}:{listener.getsockname()[1]}", flush=True)
         try:
             server.run()
-        except (_Stop, KeyboardInterrupt, SystemExit):
+        except _Stop:
             sys.stderr.write("kibitz serve: stopping\n")
         finally:
             server.task_dispatcher.shutdown()
