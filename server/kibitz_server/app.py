@@ -10,9 +10,11 @@ from werkzeug.exceptions import HTTPException
 from kibitz_agent import flamegraph as renderer
 from kibitz_server import security
 from kibitz_server.api import ApiError, aws, ours
+from kibitz_server.api.aws.collector import Collector
 from kibitz_server.config import Config
 from kibitz_server.ingest import MAX_COMPRESSED_BYTES
 from kibitz_server.query import QueryError
+from kibitz_server.settings import SettingsError
 from kibitz_server.store import Store, StoreError
 from kibitz_server.web import views
 
@@ -31,8 +33,9 @@ def create_app(store: Store, config: Config) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["kibitz_store"] = store
+    app.extensions["kibitz_collector"] = Collector(store, auto_create=config.auto_create)
     security.guard(app, config)
-    for blueprint in (aws.api, ours.api, views.pages):
+    for blueprint in (aws.profiler(), ours.api, views.pages):
         app.register_blueprint(blueprint)
     _handle_errors(app)
     _serve_renderer(app)
@@ -55,6 +58,10 @@ def _handle_errors(app: Flask) -> None:
 
     @app.errorhandler(QueryError)
     def query_error(error: QueryError) -> Response | tuple[str, int]:
+        return answer("ValidationException", 400, str(error))
+
+    @app.errorhandler(SettingsError)
+    def settings_error(error: SettingsError) -> Response | tuple[str, int]:
         return answer("ValidationException", 400, str(error))
 
     @app.errorhandler(StoreError)

@@ -19,7 +19,10 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A collector's settings. ``token``: what every request must carry as a bearer token, "" for none."""
+    """A collector's settings. ``token``: what every request must carry as a bearer token, "" for none.
+
+    ``auto_create``: make a profiling group when an agent first speaks for it.
+    """
 
     data: Path
     host: str = DEFAULT_HOST
@@ -27,6 +30,7 @@ class Config:
     token: str = ""
     threads: int = 8
     detection_interval_s: float = 300.0
+    auto_create: bool = True
 
     @property
     def on_loopback(self) -> bool:

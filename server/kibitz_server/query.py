@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kibitz_agent.profile import Frame, Header, Labels, Profile, ProfileBuilder, ValueType
+from kibitz_agent.profile import THREAD_STATE, Frame, Header, Labels, Profile, ProfileBuilder, ValueType
 from kibitz_server.store import Dictionary, Ints, Samples, Span, Store
 
 HOUR_S = 3600.0
@@ -71,6 +71,45 @@ class HourlyShares:
     total_share: npt.NDArray[np.float64]
     stack_parent: Ints
     revisions: Sequence[frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSeries:
+    """Frames' total samples over time: ``totals`` (frames, buckets), ``starts``, ``samples``, ``profiles`` (buckets,).
+
+    ``starts`` are epoch seconds, ``samples`` all samples of the bucket, ``profiles`` how many reports fell into it.
+    """
+
+    dictionary: Dictionary
+    starts: npt.NDArray[np.float64]
+    totals: Ints
+    samples: Ints
+    profiles: Ints
+
+    def shares(self, name: str) -> npt.NDArray[np.float64]:
+        """The share of the frames called ``name`` in each bucket's samples, (buckets,), 0 where nothing arrived."""
+        wanted = [index for index, frame in enumerate(self.dictionary.frames) if frame.name == name]
+        shares: npt.NDArray[np.float64] = self.totals[wanted].sum(axis=0) / np.maximum(self.samples, 1)
+        return np.minimum(shares, 1.0)
+
+    def largest(self, count: int) -> list[str]:
+        """The names of the ``count`` frames with the largest totals over all buckets."""
+        order = np.argsort(-self.totals.sum(axis=1), kind="stable")
+        names = (self.dictionary.frames[index].name for index in order.tolist() if self.totals[index].any())
+        return list(dict.fromkeys(names))[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class StateSamples:
+    """Self samples by node and thread state: ``counts`` is (nodes, states); the state "" is for samples without one."""
+
+    dictionary: Dictionary
+    states: tuple[str, ...]
+    counts: Ints
+
+    def totals(self) -> Ints:
+        """(nodes,): samples of each node and everything below it, over all states."""
+        return subtree_sums(self.dictionary, self.counts.sum(axis=1, keepdims=True))[:, 0]
 
 
 def merged_tree(store: Store, span: Span, keep: LabelFilter | None = None) -> Tree:
@@ -139,33 +178,62 @@ def hourly_shares(store: Store, span: Span) -> HourlyShares:
     """Each frame's share of the samples of each whole hour in the span, hours without a profile included."""
     _check(span)
     samples, dictionary = store.samples(span), store.dictionary(span.group)
-    first = np.floor(span.start / HOUR_S)
-    count = max(0, int(np.ceil(span.end / HOUR_S) - first))
-    hour_of = np.array([int(header.end_ns / 1e9 // HOUR_S - first) for header in samples.headers], np.int64)
-    column = next((i for i, kind in enumerate(samples.value_types) if kind.name == "samples"), 0)
+    first, bucket_of, count = _buckets(samples, span, HOUR_S)
+    column = _sample_column(samples)
     self_counts = np.zeros((len(dictionary.frames), count), np.int64)
     total_counts = np.zeros_like(self_counts)
     for hour in range(count):
-        rows = (hour_of == hour)[samples.profile] if len(hour_of) else np.empty(0, bool)
-        per_node = _sums(samples.node[rows], samples.values[rows][:, [column]], len(dictionary.parent))
+        per_node = _bucket_sums(samples, dictionary, bucket_of == hour, column)
         np.add.at(self_counts[:, hour], dictionary.frame, per_node[:, 0])
         total_counts[:, hour] = _frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
     seen = self_counts.sum(axis=0)
     divisor = np.maximum(seen, 1)
     return HourlyShares(
         frames=dictionary.frames,
-        hours=(first + np.arange(count)) * HOUR_S,
+        hours=np.asarray((first + np.arange(count)) * HOUR_S, np.float64),
         samples=seen,
         self_share=self_counts / divisor,
         total_share=total_counts / divisor,
         stack_parent=_usual_callers(dictionary, total_counts.sum(axis=1)),
         revisions=[
             frozenset(
-                header.revision for header, at in zip(samples.headers, hour_of, strict=True) if at == hour
+                header.revision for header, at in zip(samples.headers, bucket_of, strict=True) if at == hour
             )
             for hour in range(count)
         ],
     )
+
+
+def frame_series(store: Store, span: Span, step_s: float, keep: LabelFilter | None = None) -> FrameSeries:
+    """Frames' totals in buckets of ``step_s``, aligned to the epoch; ``keep`` chooses label sets, of whole and part."""
+    _check(span)
+    samples, dictionary = store.samples(span), store.dictionary(span.group)
+    first, bucket_of, count = _buckets(samples, span, step_s)
+    chosen = _chosen(samples, dictionary, keep)
+    column = _sample_column(samples)
+    totals = np.zeros((len(dictionary.frames), count), np.int64)
+    seen = np.zeros(count, np.int64)
+    for bucket in range(count):
+        per_node = _bucket_sums(samples, dictionary, bucket_of == bucket, column, chosen)
+        seen[bucket] = per_node.sum()
+        if seen[bucket]:
+            totals[:, bucket] = _frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
+    starts = np.asarray((first + np.arange(count)) * step_s, np.float64)
+    return FrameSeries(dictionary, starts, totals, seen, np.bincount(bucket_of, minlength=count))
+
+
+def samples_by_state(store: Store, span: Span) -> StateSamples:
+    """The span's samples by node and thread state."""
+    _check(span)
+    samples, dictionary = store.samples(span), store.dictionary(span.group)
+    state_of = [dict(labels).get(THREAD_STATE, "") for labels in dictionary.label_sets]
+    states = tuple(sorted(set(state_of))) or ("",)
+    column_of = np.array([states.index(state) for state in state_of], np.int64)
+    counts = np.zeros((len(dictionary.parent), len(states)), np.int64)
+    if len(samples.node):
+        values = samples.values[:, _sample_column(samples)]
+        np.add.at(counts, (samples.node, column_of[samples.labels]), values)
+    return StateSamples(dictionary, states, counts)
 
 
 def subtree_sums(dictionary: Dictionary, self_values: Ints) -> Ints:
@@ -182,6 +250,32 @@ def subtree_sums(dictionary: Dictionary, self_values: Ints) -> Ints:
 def _check(span: Span) -> None:
     if not span.end > span.start:
         raise QueryError(f"the range ends ({span.end:.0f}) before it starts ({span.start:.0f})")
+
+
+def _buckets(samples: Samples, span: Span, step_s: float) -> tuple[float, Ints, int]:
+    """The number of the first bucket since the epoch, each profile's bucket counted from it, and how many there are."""
+    first = float(np.floor(span.start / step_s))
+    count = max(0, int(np.ceil(span.end / step_s) - first))
+    bucket_of = np.array([int(header.end_ns / 1e9 // step_s - first) for header in samples.headers], np.int64)
+    return first, bucket_of, count
+
+
+def _sample_column(samples: Samples) -> int:
+    return next((index for index, kind in enumerate(samples.value_types) if kind.name == "samples"), 0)
+
+
+def _bucket_sums(
+    samples: Samples,
+    dictionary: Dictionary,
+    profiles: npt.NDArray[np.bool_],
+    column: int,
+    chosen: npt.NDArray[np.bool_] | None = None,
+) -> Ints:
+    """(nodes, 1): one value type's sums over the chosen profiles' chosen samples."""
+    rows = profiles[samples.profile] if len(profiles) else np.empty(0, bool)
+    if chosen is not None:
+        rows = rows & chosen
+    return _sums(samples.node[rows], samples.values[rows][:, [column]], len(dictionary.parent))
 
 
 def _chosen(samples: Samples, dictionary: Dictionary, keep: LabelFilter | None) -> npt.NDArray[np.bool_]:

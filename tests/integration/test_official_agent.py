@@ -72,26 +72,3 @@ def test_profile_of_the_official_agent_is_in_the_flame_graph(collector, environm
     # Four seconds of one thread, and what was seen of it: derived from period and tree, not from frozen metadata.
     assert 1.5e9 < sum(wall["self"]) < 8e9
     assert any("estimated" in note for note in payload["notes"])
-
-
-def test_boto3_manages_groups(collector, environment, monkeypatch):
-    boto3 = pytest.importorskip("boto3")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, environment[name])
-    client = boto3.client("codeguruprofiler", endpoint_url=collector.url)
-    created = client.create_profiling_group(profilingGroupName="made", clientToken="t")
-    assert created["profilingGroup"]["name"] == "made"
-    with pytest.raises(client.exceptions.ConflictException):
-        client.create_profiling_group(profilingGroupName="made", clientToken="t")
-    assert client.list_profiling_groups()["profilingGroupNames"] == ["made"]
-    assert client.describe_profiling_group(profilingGroupName="made")["profilingGroup"]["arn"].endswith(
-        "/made"
-    )
-    answer = client.configure_agent(profilingGroupName="made", fleetInstanceId="i")["configuration"]
-    assert answer["shouldProfile"] is True
-    assert answer["periodInSeconds"] == 300
-    assert answer["agentParameters"]["SamplingIntervalInMilliseconds"] == "1000"
-    client.delete_profiling_group(profilingGroupName="made")
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        client.describe_profiling_group(profilingGroupName="made")
-    client.close()

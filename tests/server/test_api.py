@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import time
 import uuid
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kibitz_agent import wire
+from kibitz_server.api.aws import agent_model, model
 from kibitz_server.app import create_app
 from kibitz_server.config import Config, ConfigError, checked, is_loopback, read_token
 from kibitz_server.query import QueryError
@@ -253,3 +255,67 @@ def test_configuration_request_that_is_no_object_is_refused(client):
         "/profilingGroups/shop/configureAgent", data=json.dumps([1]), content_type="application/json"
     )
     assert answer.status_code == 400
+
+
+def test_settings_are_changed_one_by_one_and_told_to_agents(client):
+    client.post("/profilingGroups", json={"profilingGroupName": "shop"})
+    assert client.get("/api/groups/shop/settings").json["period_s"] == 300
+    changed = client.put(
+        "/api/groups/shop/settings", json={"sampling_interval_ms": 10, "max_stack_depth": 450}
+    )
+    assert changed.json["sampling_interval_ms"] == 10
+    answer = client.post("/profilingGroups/shop/configureAgent", json={}).json
+    assert answer["agentParameters"]["SamplingIntervalInMilliseconds"] == "10"
+    assert answer["agentParameters"]["MaxStackDepth"] == "450"
+    assert answer["agentParameters"]["MinimumTimeForReportingInMilliseconds"] == "60000"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"max_stack_depth": 0},
+        {"max_stack_depth": -5},
+        {"max_stack_depth": True},
+        {"max_stack_depth": "10"},
+        {"period_s": 59},
+        {"period_s": 10**9},
+        {"sampling_interval_ms": 0},
+        {"sampling_interval_ms": 300_001},
+        {"cpu_limit_percent": 0},
+        {"profiling_enabled": 1},
+        {"unknown": 1},
+        [1],
+        None,
+    ],
+)
+def test_settings_that_could_hurt_an_agent_are_refused(client, wanted):
+    client.post("/profilingGroups", json={"profilingGroupName": "shop"})
+    before = client.get("/api/groups/shop/settings").json
+    answer = client.put("/api/groups/shop/settings", json=wanted)
+    assert answer.status_code == 400
+    assert client.get("/api/groups/shop/settings").json == before
+
+
+def test_without_botocore_agents_find_what_they_need(store, tmp_path, monkeypatch, recent):
+    monkeypatch.setitem(sys.modules, "botocore.loaders", None)
+    client = create_app(store, Config(data=tmp_path)).test_client()
+    full = model.load("codeguruprofiler", agent_model.DESCRIPTION)
+    assert {operation.name for operation in full.operations} == set(agent_model.DESCRIPTION["operations"])
+    assert client.post("/profilingGroups/shop/configureAgent", json={}).json["periodInSeconds"] == 300
+    assert post(client, recent).status_code == 204
+    assert client.post("/profilingGroups", json={"profilingGroupName": "made"}).status_code == 201
+    listed = client.get("/profilingGroups?includeDescription=true").json
+    assert sorted(listed["profilingGroupNames"]) == ["made", "shop"]
+    assert client.get("/profilingGroups/shop").json["name"] == "shop"
+    assert client.get("/profilingGroups/a%20b").status_code == 400
+    assert client.delete("/profilingGroups/shop").status_code == 204
+
+
+def test_deep_stacks_come_out_as_json(client, make):
+    now_ns = time.time_ns()
+    deep = make({";".join(f"m:f{i}" for i in range(5000)): 3}, start_ns=now_ns - 10**9, end_ns=now_ns)
+    assert post(client, deep).status_code == 204
+    answer = client.get("/profilingGroups/shop/profile?period=PT5M")
+    assert answer.status_code == 200
+    assert answer.data.count(b'"children"') == 5000
+    assert answer.data.count(b"{") == answer.data.count(b"}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from kibitz_server import flamegraph, query
-from kibitz_server.api import checked_group_name, not_found
+from kibitz_server import flamegraph, query, settings
+from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Span, Store
 from kibitz_server.timerange import parse_range
 
@@ -80,6 +81,26 @@ def functions(name: str) -> Response:
 def findings(name: str) -> Response:
     """What was found in the group, the latest first."""
     return jsonify(findings=[asdict(finding) for finding in _store().findings(_known(name))])
+
+
+@api.get("/api/groups/<name>/settings")
+def group_settings(name: str) -> Response:
+    """What the group's agents are told."""
+    return jsonify(asdict(settings.stored(_store().document(_known(name), settings.DOCUMENT))))
+
+
+@api.put("/api/groups/<name>/settings")
+def change_group_settings(name: str) -> Response:
+    """Change what is named in the body, a JSON object; the rest stays. Answers the settings as they are then."""
+    wanted = request.get_json(silent=True)
+    if not isinstance(wanted, dict):
+        raise validation_error("the body must be a JSON object, sent as application/json")
+
+    def change(document: Mapping[str, Any]) -> Mapping[str, Any]:
+        return asdict(settings.parse(wanted, settings.stored(document)))
+
+    changed = _store().change_document(_known(name), settings.DOCUMENT, change)
+    return jsonify(changed)
 
 
 def _known(name: str) -> str:

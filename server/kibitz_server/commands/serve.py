@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="FILE", help="requests must carry the bearer token in FILE"
     )
+    parser.add_argument(
+        "--no-auto-create",
+        action="store_true",
+        help="refuse agents of unknown profiling groups instead of making the group",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
                 host=args.host,
                 port=args.port,
                 token=read_token(args.token_file),
+                auto_create=not args.no_auto_create,
             )
         )
         return serve(config)
