@@ -16,17 +16,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kibitz_reviewer.dataflow.program import Workspace
-from kibitz_reviewer.engines import pylint
+from kibitz_reviewer.engines import notebook, pylint
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.parsing import UnparsableError
 from kibitz_reviewer.finding import Finding, fingerprinted
 from kibitz_reviewer.fixes import with_fixes
 from kibitz_reviewer.rule import Rule, all_rules, rule_named
-from kibitz_reviewer.sources import Source, UnreadableError, decode, read
+from kibitz_reviewer.sources import NOTEBOOK, Source, UnreadableError, decode, read
 from kibitz_reviewer.suppress import Suppressions, keep, suppressions
 
 POOL_FROM_FILES = 20
@@ -102,9 +102,22 @@ def review_file(target: Target) -> Review:
     """Review one file with our own rules."""
     try:
         text = target.source().text
+        if target.path.endswith(NOTEBOOK):
+            return _review_notebook(text, target)
         return review_source(text, target.path, target.changed, workspace=_workspace(target))
     except UnreadableError as error:
         return Review(problems=[Problem(target.path, str(error), broken=error.broken)])
+
+
+def _review_notebook(text: str, target: Target) -> Review:
+    """Review the code of a notebook's cells; lines are those of the cells one after the other."""
+    try:
+        source = notebook.source_of(text)
+    except ValueError as error:
+        return Review(problems=[Problem(target.path, f"not a notebook: {error}", broken=True)])
+    result = review_source(source, target.path, workspace=_workspace(target))
+    result.findings = [replace(finding, fix=None, anchor=None) for finding in result.findings]
+    return result
 
 
 def _workspace(target: Target) -> Workspace | None:
@@ -193,7 +206,7 @@ def _ask_pylint(targets: Sequence[Target], result: Review) -> None:
     changed: dict[str, frozenset[int] | None] = {}
     broken = {problem.path for problem in result.problems if problem.broken}
     for target in targets:
-        if target.path not in broken:
+        if target.path not in broken and not target.path.endswith(NOTEBOOK):
             try:
                 texts[target.path] = target.source().text
             except UnreadableError:

@@ -12,7 +12,8 @@ from pathlib import Path
 MAX_BYTES = 1_000_000
 UNDECLARED = "not UTF-8, and no coding line on line 1 or 2 says what else (PEP 263)"
 BOM = b"\xef\xbb\xbf"
-SUFFIXES = frozenset({".py", ".pyi", ".pyw"})
+SUFFIXES = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
+NOTEBOOK = ".ipynb"
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "__pypackages__"})
 
 

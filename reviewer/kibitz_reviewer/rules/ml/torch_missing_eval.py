@@ -1,0 +1,97 @@
+"""Models judged while they train."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.names import FUNCTIONS
+from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+
+JUDGES = re.compile(r"(?i)(?:^|_)(?:eval\w*|valid\w*|test\w*|infer\w*|predict\w*)(?:_|$)")
+MODEL = re.compile(r"(?i)\w*(?:model|net|network|classifier|encoder)")
+
+
+class TorchMissingEval(Rule):
+    """Model is judged without being told that it is.
+
+    In training mode dropout drops and batch norm learns: the figures are off, differ from run to run, and the model changes by
+    being looked at.
+
+    Call `model.eval()` first.
+    """
+
+    severity = Severity.MEDIUM
+    confidence = Confidence.MEDIUM
+    aliases = ("python/pytorch-miss-call-to-eval@v1.0",)
+    triggers = ("torch",)
+    noncompliant = (
+        """
+        import torch
+
+        def validate(model, loader):
+            hits = 0
+            with torch.no_grad():
+                for inputs, targets in loader:
+                    hits += (model(inputs).argmax(1) == targets).sum()  # finding
+            return hits
+        """,
+        """
+        import torch
+
+        def predict(path, inputs):
+            model = torch.load(path)
+            return model(inputs)  # finding
+        """,
+    )
+    compliant = (
+        """
+        import torch
+
+        def validate(model, loader):
+            hits = 0
+            model.eval()
+            with torch.no_grad():
+                for inputs, targets in loader:
+                    hits += (model(inputs).argmax(1) == targets).sum()
+            return hits
+        """,
+        """
+        import torch
+
+        def update(model, old):
+            with torch.no_grad():
+                for ours, theirs in zip(model.parameters(), old.parameters()):
+                    ours.copy_(theirs)
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        if "torch" not in module.imported:
+            return
+        for function in module.nodes(*FUNCTIONS):
+            text = ast.unparse(function)
+            if (
+                ".eval()" in text
+                or ".train(False)" in text
+                or (
+                    not JUDGES.search(function.name)
+                    and "torch.load(" not in text
+                    and "load_state_dict(" not in text
+                )
+            ):
+                continue
+            if ".backward()" in text or ".train()" in text or ".step()" in text:
+                continue
+            for call in module.within(function, ast.Call):
+                if isinstance(call.func, ast.Name) and MODEL.fullmatch(call.func.id) and call.args:
+                    definition = module.definition(call.func)
+                    if definition is None:
+                        yield self.finding(
+                            module,
+                            call,
+                            "In training mode the answers are off. Call `eval()` on the model first.",
+                        )
+                        break
