@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kibitz_agent.profile import Frame, Header, Labels, Profile, ValueType
+from kibitz_agent.profile import Frame, Labels, Profile, ValueType
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -18,6 +18,14 @@ Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 class StoreError(Exception):
     """The store cannot do its work (disk full, read-only, damaged); the message says what to do."""
+
+
+class BusyError(StoreError):
+    """Too much waits to be written: come back after ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,34 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one report, or of the reports that were added up into a bucket.
+
+    ``start`` and ``end``: the earliest start and the latest end, epoch seconds; ``profiles``: how many reports they
+    are. An instance or revision that is not known is "".
+    """
+
+    start: float
+    end: float
+    profiles: int
+    instances: frozenset[str]
+    revisions: frozenset[str]
+    types: tuple[ValueType, ...]
+    limits: frozenset[str] = frozenset()
+    samplers: frozenset[str] = frozenset()
+    interval_ns: int = 0
+    runtime: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Samples:
     """Samples of many profiles, end to end. All arrays have one row per sample.
 
-    ``profile`` is the row's position in ``headers``; ``node`` and ``labels`` index the group's dictionary; ``values`` has
+    ``profile`` is the row's position in ``parts``; ``node`` and ``labels`` index the group's dictionary; ``values`` has
     one column per value type.
     """
 
-    headers: Sequence[Header]
+    parts: Sequence[Part]
     profile: Ints
     node: Ints
     labels: Ints
@@ -101,8 +129,12 @@ class Store(Protocol):
     def group(self, name: str) -> Group | None:
         """One group, or None."""
 
-    def samples(self, span: Span) -> Samples:
-        """All samples of the span's profiles; empty arrays when there are none."""
+    def samples(self, span: Span, coarsest_s: float = 86_400.0) -> Samples:
+        """All samples of the span's profiles; empty arrays when there are none.
+
+        What was rolled up comes in parts of 300, 3,600 or 86,400 seconds, none longer than ``coarsest_s`` unless only
+        longer ones are kept that far back.
+        """
 
     def dictionary(self, group: str) -> Dictionary:
         """The group's call tree and label sets; grows, never changes."""
@@ -125,8 +157,14 @@ class Store(Protocol):
         What ``change`` raises goes through, and nothing is changed then.
         """
 
-    def ends(self, span: Span) -> Floats:
-        """When the span's profiles ended, (n,) epoch seconds, ascending."""
+    def ends(self, span: Span, step_s: float) -> Floats:
+        """The starts of the aligned steps of ``step_s`` in which the span's profiles ended, (n,), ascending."""
+
+    def roll_up(self, group: str) -> int:
+        """Add some of a group's reports up into buckets, in one short transaction; how many there were."""
+
+    def expire(self, group: str) -> None:
+        """Let go of what is kept long enough."""
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""

@@ -1,115 +1,124 @@
-"""A group's dictionary in memory: gives dense ids to frames, nodes and label sets, the same ones the tables hold."""
+"""A group's dictionary in memory: dense ids for frames, nodes and label sets, the same ones the store holds.
+
+It may be ahead of the store by what reports on their way have brought; `persisted` says what the store has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
-from kibitz_agent.profile import NO_PARENT, Frame, Labels, Profile
+from kibitz_agent.profile import Frame, Labels, Profile, ProfileError
 from kibitz_server.store import Dictionary, Ints
+from kibitz_server.store.cardinality import Cardinality
+from kibitz_server.store.nodes import MOST_DEPTH, NodeTable, depths
 
-NodeKey = tuple[int, int, int]
+Sizes = tuple[int, int, int]
+INSTANCE, REVISION = "instance", "revision"
 _T = TypeVar("_T")
 
 
 class GroupDictionary:
-    """Grows by what `load` reads from the tables and by what `intern` meets in a profile. Not thread-safe."""
+    """Grows by what `load_*` read from the store and by what `intern` meets in a profile. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._frames: dict[Frame, int] = {}
-        self._nodes: dict[NodeKey, int] = {}
+        self.persisted: Sizes = (0, 0, 0)
+        self.cardinality = Cardinality()
+        self._frames: dict[tuple[str, str, int], int] = {}
+        self._nodes = NodeTable()
         self._label_sets: dict[Labels, int] = {}
         self._snapshot: Dictionary | None = None
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
+    def sizes(self) -> Sizes:
         """How many frames, nodes and label sets are known: the next ids to give."""
         return len(self._frames), len(self._nodes), len(self._label_sets)
 
-    def load(self, frames: Iterable[Frame], nodes: Iterable[NodeKey], label_sets: Iterable[Labels]) -> None:
-        """Take in rows of the tables beyond `sizes`, in order of id."""
+    @property
+    def ahead(self) -> bool:
+        """Whether something is known here that the store does not have yet."""
+        return self.sizes != self.persisted
+
+    def load_frames(self, frames: Iterable[tuple[str, str, int]]) -> None:
+        """Take in frames that follow those held."""
         for frame in frames:
             self._frames[frame] = len(self._frames)
-        for node in nodes:
-            self._nodes[node] = len(self._nodes)
+
+    def load_nodes(self, parent: Ints, frame: Ints, line: Ints) -> None:
+        """Take in nodes that follow those held."""
+        self._nodes.load(parent, frame, line)
+
+    def load_label_sets(self, label_sets: Iterable[Labels]) -> None:
+        """Take in label sets that follow those held."""
         for labels in label_sets:
             self._label_sets[labels] = len(self._label_sets)
-
-    def forget_beyond(self, sizes: tuple[int, int, int]) -> None:
-        """Undo `intern` after its transaction failed."""
-        _shorten(self._frames, sizes[0])
-        _shorten(self._nodes, sizes[1])
-        _shorten(self._label_sets, sizes[2])
-        self._snapshot = None
+            self.cardinality.learn(labels)
 
     def intern(self, profile: Profile) -> tuple[Ints, Ints]:
-        """Ids of each sample's node and label set, (n,) each; unknown ones are added."""
-        frames = [
-            self._frames.setdefault(frame, len(self._frames))
-            for frame in map(profile.frame, range(len(profile.frame_name)))
-        ]
-        nodes: list[int] = []
-        table = self._nodes
-        for parent, frame, line in zip(
-            profile.node_parent, profile.node_frame, profile.node_line, strict=True
-        ):
-            key = (NO_PARENT if parent == NO_PARENT else nodes[parent], frames[frame], line)
-            nodes.append(table.setdefault(key, len(table)))
-        label_sets = [
-            self._label_sets.setdefault(tuple(sorted(labels)), len(self._label_sets))
-            for labels in profile.label_sets
-        ]
-        by_node = np.array(nodes, np.int64)
-        by_labels = np.array(label_sets, np.int64)
-        return (
-            by_node[np.asarray(profile.sample_node, np.int64)],
-            by_labels[np.asarray(profile.sample_labels, np.int64)],
-        )
+        """Ids of each sample's node and label set, (n,) each; unknown ones are added.
 
-    def added_since(
-        self, sizes: tuple[int, int, int]
-    ) -> tuple[Sequence[Frame], Sequence[NodeKey], Sequence[Labels]]:
-        """The rows that the tables lack, in order of id."""
-        return (
-            _tail(self._frames, sizes[0]),
-            _tail(self._nodes, sizes[1]),
-            _tail(self._label_sets, sizes[2]),
+        The instance and the revision of the profile join its samples' labels. `ProfileError` on a tree too deep.
+        """
+        wanted, sample = np.unique(_ints(profile.sample_node, np.uint32), return_inverse=True)
+        parent = _ints(profile.node_parent, np.int32)
+        depth = depths(parent)
+        if depth.max(initial=0) >= MOST_DEPTH:
+            raise ProfileError(f"nodes: a stack of {depth.max() + 1} frames, at most {MOST_DEPTH} are kept")
+        strings = profile.strings
+        frames = self._frames
+        frame_ids = np.array(
+            [
+                frames.setdefault((strings[name], strings[file], line), len(frames))
+                for name, file, line in zip(
+                    profile.frame_name, profile.frame_file, profile.frame_line, strict=True
+                )
+            ],
+            np.int64,
         )
+        frame = frame_ids[_ints(profile.node_frame, np.uint32)]
+        nodes = self._nodes.intern(parent, frame, _ints(profile.node_line, np.uint32), depth, wanted)
+        label_ids = np.array([self._label_set(labels, profile) for labels in profile.label_sets], np.int64)
+        return nodes[sample.reshape(-1)], label_ids[_ints(profile.sample_labels, np.uint32)]
+
+    def frames_since(self, start: int) -> list[tuple[str, str, int]]:
+        """Frames from id ``start`` on."""
+        return _tail(self._frames, start)
+
+    def nodes_since(self, start: int) -> tuple[Ints, Ints, Ints]:
+        """Parents, frames and lines of the nodes from id ``start`` on."""
+        return self._nodes.columns(start)[:3]
+
+    def label_sets_since(self, start: int) -> list[Labels]:
+        """Label sets from id ``start`` on."""
+        return _tail(self._label_sets, start)
 
     def snapshot(self) -> Dictionary:
         """The dictionary as arrays; the same object until something is added."""
-        if self._snapshot is None or (
-            len(self._snapshot.parent) != len(self._nodes)
-            or len(self._snapshot.label_sets) != len(self._label_sets)
-        ):
-            self._snapshot = _as_arrays(list(self._frames), list(self._nodes), list(self._label_sets))
-        return self._snapshot
+        held = self._snapshot
+        if held is None or (len(held.parent), len(held.label_sets)) != self.sizes[1:]:
+            parent, frame, line, depth = (column.copy() for column in self._nodes.columns())
+            frames = [Frame(*key) for key in self._frames]
+            held = Dictionary(parent, frame, line, depth, frames, list(self._label_sets))
+            self._snapshot = held
+        return held
+
+    def _label_set(self, labels: Labels, profile: Profile) -> int:
+        header = profile.header
+        pairs = dict(labels)
+        if header.instance:
+            pairs[INSTANCE] = header.instance
+        if header.revision:
+            pairs[REVISION] = header.revision
+        key = self.cardinality.folded(tuple(sorted(pairs.items())))
+        return self._label_sets.setdefault(key, len(self._label_sets))
 
 
-def _shorten(table: dict[_T, int], size: int) -> None:
-    while len(table) > size:
-        table.popitem()
+def _ints(column: Sequence[int], dtype: type) -> Ints:
+    return np.frombuffer(column, dtype).astype(np.int64) if len(column) else np.empty(0, np.int64)  # type: ignore[call-overload]
 
 
 def _tail(table: dict[_T, int], start: int) -> list[_T]:
-    return list(table)[start:] if len(table) > start else []
-
-
-def _as_arrays(frames: list[Frame], nodes: list[NodeKey], label_sets: list[Labels]) -> Dictionary:
-    columns = np.array(nodes, np.int64).reshape(-1, 3)
-    parent = columns[:, 0].copy()
-    return Dictionary(parent, columns[:, 1].copy(), columns[:, 2].copy(), _depths(parent), frames, label_sets)
-
-
-def _depths(parent: Ints) -> Ints:
-    """Depth of each node, roots 0: all nodes climb one step at a time until every one is above its root."""
-    depth = np.zeros(len(parent), np.int64)
-    at = parent.copy()
-    above = np.flatnonzero(at >= 0)
-    while len(above):
-        depth[above] += 1
-        at[above] = parent[at[above]]
-        above = above[at[above] >= 0]
-    return depth
+    return list(islice(table, start, None))

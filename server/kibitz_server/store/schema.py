@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -24,57 +25,73 @@ meta = Table(
     "meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False)
 )
 
+# What arrived is counted here, so that a list of groups reads one row each. Sizes are those of the dictionary.
 groups = Table(
     "profiling_groups",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(255), nullable=False, unique=True),
-    Column("created", Float, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("first_seen", Double, nullable=False, server_default="0"),
+    Column("last_seen", Double, nullable=False, server_default="0"),
+    Column("profiles", BigInteger, nullable=False, server_default="0"),
+    Column("instances", Integer, nullable=False, server_default="0"),
+    Column("frames", Integer, nullable=False, server_default="0"),
+    Column("nodes", Integer, nullable=False, server_default="0"),
+    Column("label_sets", Integer, nullable=False, server_default="0"),
 )
 
-frames = Table(
-    "frames",
-    metadata,
-    Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), primary_key=True),
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("file", Text, nullable=False),
-    Column("line", Integer, nullable=False),
-)
 
-nodes = Table(
-    "nodes",
-    metadata,
-    Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), primary_key=True),
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("parent", Integer, nullable=False),
-    Column("frame", Integer, nullable=False),
-    Column("line", Integer, nullable=False),
-)
+def _group_id(**options: bool) -> Column[int]:
+    return Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), **options)  # type: ignore[arg-type]
 
-label_sets = Table(
-    "label_sets",
+
+# The dictionary: frames, nodes and label sets from id `first` on.
+chunks = Table(
+    "chunks",
     metadata,
-    Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), primary_key=True),
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("labels", Text, nullable=False),
+    _group_id(primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 profiles = Table(
     "profiles",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), nullable=False),
+    _group_id(nullable=False),
     Column("token", String(255), nullable=False),
     Column("source", String(32), nullable=False),
-    Column("started", Float, nullable=False),
-    Column("ended", Float, nullable=False),
+    Column("received", Double, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("ended", Double, nullable=False),
     Column("instance", Text, nullable=False),
     Column("revision", Text, nullable=False),
-    Column("header", Text, nullable=False),
+    Column("rolled", Integer, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("header", LargeBinary, nullable=False),
     Column("samples", LargeBinary, nullable=False),
     UniqueConstraint("group_id", "token"),
     Index("profiles_by_time", "group_id", "ended"),
+)
+Index(
+    "profiles_to_roll_up",
+    profiles.c.group_id,
+    profiles.c.ended,
+    sqlite_where=profiles.c.rolled == 0,
+    postgresql_where=profiles.c.rolled == 0,
+)
+
+# Rollups: the samples of all reports that ended in [start, start + step), added up by node and label set.
+buckets = Table(
+    "buckets",
+    metadata,
+    _group_id(primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("start", Double, primary_key=True),
+    Column("summary", Text, nullable=False),
+    Column("samples", LargeBinary, nullable=False),
 )
 
 findings = Table(
@@ -84,8 +101,8 @@ findings = Table(
     Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("kind", String(32), nullable=False),
     Column("frame", Text, nullable=False),
-    Column("started", Float, nullable=False),
-    Column("ended", Float, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("ended", Double, nullable=False),
     Column("reason", Text, nullable=False),
     Column("details", Text, nullable=False),
 )
@@ -93,7 +110,9 @@ findings = Table(
 documents = Table(
     "documents",
     metadata,
-    Column("group_id", ForeignKey("profiling_groups.id", ondelete="CASCADE"), primary_key=True),
+    _group_id(primary_key=True),
     Column("kind", String(64), primary_key=True),
     Column("body", Text, nullable=False),
 )
+
+OF_GROUP = (documents, findings, buckets, profiles, chunks)

@@ -5,100 +5,177 @@ from __future__ import annotations
 import json
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine, Row, RowMapping
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from kibitz_agent.profile import AGENT_VALUE_TYPES, Frame, Profile, ValueType
-from kibitz_agent.wire import header_from_fields, header_to_fields
+from kibitz_agent.profile import Profile
+from kibitz_agent.wire import header_to_fields
 from kibitz_server.store import (
     Change,
     Dictionary,
     Floats,
     Group,
+    Ints,
+    Part,
     Samples,
     Span,
     StoredFinding,
     StoreError,
+    audit,
     codec,
+    dictionaries,
     migrations,
+    rollup,
+    samples,
     schema,
 )
-from kibitz_server.store.dictionary import GroupDictionary
+from kibitz_server.store.dictionary import INSTANCE, GroupDictionary
+from kibitz_server.store.rollup import Retention
+from kibitz_server.store.sqlite import sqlite_engine
+from kibitz_server.store.writer import GroupWriter
 
-_T = TypeVar("_T")
-_BUSY_TIMEOUT_S = 30
+_HORIZONS = "horizons"
+
+
+@dataclass(slots=True)
+class _Report:
+    """A report on its way to the tables; its ids belong to ``dictionary``, and are made again if that is replaced."""
+
+    group: str
+    profile: Profile
+    token: str
+    source: str
+    dictionary: GroupDictionary
+    node: Ints
+    labels: Ints
+    samples: bytes
 
 
 class SqlStore:
-    """Every group's profiles in one database. One transaction a report; what was acknowledged is on disk.
+    """Every group's profiles in one database. Reports that come together share a transaction, and its sync to disk.
 
-    The dictionaries are cached; several processes may share the database, each catches up inside its transaction.
+    Several processes may share the database: each keeps its dictionaries and catches up inside its transactions.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Use `open_sqlite` unless you bring an engine of your own."""
+    def __init__(
+        self, engine: Engine, retention: Retention | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Use `open_sqlite` or `open_store` unless you bring an engine of your own. ``clock`` gives epoch seconds."""
         self._engine = engine
-        self._lock = threading.Lock()
-        self._dictionaries: dict[int, GroupDictionary] = {}
+        self._retention = retention or Retention()
+        self._clock = clock
+        self._lock = (
+            threading.RLock()
+        )  # over the dictionaries in memory, never held while the disk is waited for
+        self._dictionaries: dict[str, GroupDictionary] = {}
+        self._writer: GroupWriter[_Report] = GroupWriter(self._commit)
         with self._write() as connection:
             migrations.prepare(connection)
 
+    @property
+    def waiting(self) -> int:
+        """How many reports wait to be written."""
+        return self._writer.waiting
+
+    @property
+    def folds(self) -> int:
+        """How many label values the guards have folded since this process began."""
+        return sum(dictionary.cardinality.folds for dictionary in list(self._dictionaries.values()))
+
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
-        header = profile.header
-        with self._lock, self._write() as connection:
-            group_id = self._group_id(connection, group, create=True)
-            if _token_known(connection, group_id, token):
-                return False
-            with self._interning(connection, group_id) as dictionary:
-                node, labels = dictionary.intern(profile)
-                values = np.array(profile.values, np.int64).reshape(len(profile.value_types), -1).T
-                connection.execute(
-                    schema.profiles.insert().values(
-                        group_id=group_id,
-                        token=token,
-                        source=source,
-                        started=header.start_ns / 1e9,
-                        ended=header.end_ns / 1e9,
-                        instance=header.instance,
-                        revision=header.revision,
-                        header=_header_json(profile),
-                        samples=codec.encode(node, labels, values),
-                    )
-                )
-        return True
+        with self._lock:
+            dictionary = self._dictionary(group)
+            node, labels = dictionary.intern(profile)
+        return self._writer.write(
+            _Report(group, profile, token, source, dictionary, node, labels, _encoded(profile, node, labels))
+        )
+
+    def _commit(self, reports: Sequence[_Report]) -> list[bool]:
+        by_group: dict[str, list[int]] = {}
+        for index, report in enumerate(reports):
+            by_group.setdefault(report.group, []).append(index)
+        new = [False] * len(reports)
+        persisted = []
+        with self._write() as connection:
+            for name in sorted(by_group):  # always in this order: two collectors cannot lock each other out
+                row = self._group_row(connection, name) or self._made_group(connection, name)
+                known = _known_tokens(connection, row.id, [reports[i].token for i in by_group[name]])
+                chosen: list[_Report] = []
+                for index in by_group[name]:
+                    if reports[index].token not in known:
+                        known.add(reports[index].token)
+                        chosen.append(reports[index])
+                        new[index] = True
+                if chosen:
+                    persisted.append(self._insert_reports(connection, row, chosen))
+            connection.commit()
+        for dictionary, sizes in persisted:
+            dictionary.persisted = sizes
+        return new
+
+    def _insert_reports(
+        self, connection: Connection, row: Row[Any], reports: list[_Report]
+    ) -> tuple[GroupDictionary, tuple[int, int, int]]:
+        with self._lock:
+            dictionary = self._current(connection, row)
+            for report in reports:
+                if report.dictionary is not dictionary:  # another collector gave ids meanwhile
+                    report.node, report.labels = dictionary.intern(report.profile)
+                    report.samples = _encoded(report.profile, report.node, report.labels)
+                    report.dictionary = dictionary
+            sizes = dictionaries.persist(connection, row.id, dictionary)
+            instances = dictionary.cardinality.count(INSTANCE)
+        now = self._clock()
+        connection.execute(schema.profiles.insert(), [_row(row.id, report, now) for report in reports])
+        groups, headers = schema.groups, [report.profile.header for report in reports]
+        first = min(header.start_ns for header in headers) / 1e9
+        last = max(header.end_ns for header in headers) / 1e9
+        values = {
+            "profiles": row.profiles + len(reports),
+            "instances": max(instances, 1),
+            "first_seen": min(row.first_seen, first) if row.profiles else first,
+            "last_seen": max(row.last_seen, last),
+            **dict(zip(("frames", "nodes", "label_sets"), sizes, strict=True)),
+        }
+        connection.execute(groups.update().where(groups.c.id == row.id).values(**values))
+        return dictionary, sizes
 
     def create_group(self, name: str, now: float) -> bool:
         """Make an empty group; False if it exists."""
-        with self._write() as connection:
-            if self._group_id(connection, name) is not None:
+        with self._read() as connection:
+            if self._group_row(connection, name) is not None:
                 return False
-            connection.execute(schema.groups.insert().values(name=name, created=now))
+        try:
+            with self._write() as connection:
+                if self._group_row(connection, name) is not None:
+                    return False
+                connection.execute(schema.groups.insert().values(name=name, created=now))
+                connection.commit()
+        except IntegrityError:  # another collector was faster
+            return False
         return True
 
     def delete_group(self, name: str) -> bool:
         """Forget a group and all that belongs to it; False if there is none."""
-        with self._lock, self._write() as connection:
-            group_id = self._group_id(connection, name)
-            if group_id is None:
+        with self._write() as connection:
+            row = self._group_row(connection, name)
+            if row is None:
                 return False
-            for table in (
-                schema.documents,
-                schema.findings,
-                schema.profiles,
-                schema.label_sets,
-                schema.nodes,
-                schema.frames,
-            ):
-                connection.execute(table.delete().where(table.c.group_id == group_id))
-            connection.execute(schema.groups.delete().where(schema.groups.c.id == group_id))
-            self._dictionaries.pop(group_id, None)
+            for table in schema.OF_GROUP:
+                connection.execute(table.delete().where(table.c.group_id == row.id))
+            connection.execute(schema.groups.delete().where(schema.groups.c.id == row.id))
+            connection.commit()
+        with self._lock:
+            self._dictionaries.pop(name, None)
         return True
 
     def groups(self) -> list[Group]:
@@ -110,76 +187,67 @@ class SqlStore:
         return next(iter(self._groups(name)), None)
 
     def _groups(self, name: str | None) -> list[Group]:
-        groups, profiles = schema.groups, schema.profiles
-        query = (
-            sa.select(
-                groups.c.name,
-                groups.c.created,
-                sa.func.coalesce(sa.func.min(profiles.c.started), 0.0).label("first_seen"),
-                sa.func.coalesce(sa.func.max(profiles.c.ended), 0.0).label("last_seen"),
-                sa.func.count(profiles.c.id).label("profiles"),
-                sa.func.count(sa.distinct(profiles.c.instance)).label("instances"),
-            )
-            .select_from(groups.outerjoin(profiles, profiles.c.group_id == groups.c.id))
-            .group_by(groups.c.id, groups.c.name, groups.c.created)
-            .order_by(sa.desc("last_seen"), groups.c.name)
-        )
+        groups = schema.groups
+        columns = (getattr(groups.c, field) for field in Group.__slots__)
+        query = sa.select(*columns).order_by(groups.c.last_seen.desc(), groups.c.name)
         if name is not None:
             query = query.where(groups.c.name == name)
         with self._read() as connection:
             return [Group(**row) for row in connection.execute(query).mappings()]
 
-    def samples(self, span: Span) -> Samples:
+    def samples(self, span: Span, coarsest_s: float = 86_400.0) -> Samples:
         """All samples of the span's profiles; empty arrays when there are none."""
-        profiles = schema.profiles
         with self._read() as connection:
-            group_id = self._group_id(connection, span.group)
-            query = (
-                sa.select(profiles.c.header, profiles.c.samples)
-                .where(
-                    profiles.c.group_id == group_id,
-                    profiles.c.ended >= span.start,
-                    profiles.c.ended < span.end,
-                )
-                .order_by(profiles.c.ended, profiles.c.id)
-            )
-            rows = connection.execute(query).mappings().all() if group_id is not None else []
-        return _joined(rows)
+            row = self._group_row(connection, span.group)
+            if row is None:
+                return samples.joined([])
+            horizons = _horizons(connection, row.id)
+            pieces = samples.cover(span.start, span.end, horizons, coarsest_s)
+            return samples.read(connection, row.id, span, pieces)
 
     def dictionary(self, group: str) -> Dictionary:
         """The group's call tree and label sets; grows, never changes."""
-        with self._lock, self._read() as connection:
-            group_id = self._group_id(connection, group)
-            if group_id is None:
-                return GroupDictionary().snapshot()
-            return self._caught_up(connection, group_id).snapshot()
+        with self._lock:
+            return self._dictionary(group).snapshot()
 
     def watermark(self, group: str) -> int:
         """A number that grows with every profile added to the group."""
         with self._read() as connection:
-            group_id = self._group_id(connection, group)
-            top = sa.select(sa.func.max(schema.profiles.c.id)).where(schema.profiles.c.group_id == group_id)
-            return int(connection.scalar(top) or 0)
+            row = self._group_row(connection, group)
+            return 0 if row is None else int(row.profiles)
+
+    def roll_up(self, group: str) -> int:
+        """Put some of a group's reports into their buckets, in one short transaction; how many there were."""
+        with self._write() as connection:
+            row = self._group_row(connection, group)
+            if row is None:
+                return 0
+            done = rollup.roll_up(connection, row.id)
+            connection.commit()
+        return done
+
+    def expire(self, group: str) -> None:
+        """Let go of what is kept long enough."""
+        with self._write() as connection:
+            row = self._group_row(connection, group)
+            if row is None:
+                return
+            horizons = rollup.expire(connection, row.id, self._clock(), self._retention)
+            # A clock that jumped back must not bring back what is gone.
+            before = _horizons(connection, row.id)
+            kept = {str(step): max(start, before.get(step, 0.0)) for step, start in horizons.items()}
+            _save_document(connection, row.id, _HORIZONS, kept)
+            connection.commit()
 
     def save_findings(self, group: str, found: Sequence[StoredFinding]) -> None:
         """Add findings, or replace those of equal id."""
         findings = schema.findings
         with self._write() as connection:
-            group_id = self._group_id(connection, group, create=True)
+            row = self._group_row(connection, group) or self._made_group(connection, group)
             for finding in found:
                 connection.execute(findings.delete().where(findings.c.id == finding.id))
-                connection.execute(
-                    findings.insert().values(
-                        id=finding.id,
-                        group_id=group_id,
-                        kind=finding.kind,
-                        frame=finding.frame,
-                        started=finding.start,
-                        ended=finding.end,
-                        reason=finding.reason,
-                        details=json.dumps(dict(finding.details)),
-                    )
-                )
+                connection.execute(findings.insert().values(_finding_row(row.id, finding)))
+            connection.commit()
 
     def findings(self, group: str | None = None) -> list[StoredFinding]:
         """Findings of one group or of all, the latest first."""
@@ -197,169 +265,112 @@ class SqlStore:
     def document(self, group: str, kind: str) -> Mapping[str, Any]:
         """What is kept beside a group's profiles under ``kind``; empty when nothing is."""
         with self._read() as connection:
-            return _document(connection, self._group_id(connection, group), kind)
+            row = self._group_row(connection, group)
+            return {} if row is None else _document(connection, row.id, kind)
 
     def change_document(self, group: str, kind: str, change: Change) -> Mapping[str, Any] | None:
         """Replace a document by what ``change`` makes of it, in one transaction; None if there is no such group."""
-        documents = schema.documents
         with self._write() as connection:
-            group_id = self._group_id(connection, group)
-            if group_id is None:
+            row = self._group_row(connection, group, lock=True)
+            if row is None:
                 return None
-            body = change(_document(connection, group_id, kind))
-            connection.execute(
-                documents.delete().where(documents.c.group_id == group_id, documents.c.kind == kind)
-            )
-            row = documents.insert().values(group_id=group_id, kind=kind, body=json.dumps(dict(body)))
-            connection.execute(row)
+            body = change(_document(connection, row.id, kind))
+            _save_document(connection, row.id, kind, body)
+            connection.commit()
         return body
 
-    def ends(self, span: Span) -> Floats:
-        """When the span's profiles ended, (n,) epoch seconds, ascending."""
-        ended = schema.profiles.c.ended
-        with self._read() as connection:
-            query = sa.select(ended).where(
-                schema.profiles.c.group_id == self._group_id(connection, span.group),
-                ended >= span.start,
-                ended < span.end,
-            )
-            return np.array(connection.scalars(query.order_by(ended)).all(), np.float64)
+    def ends(self, span: Span, step_s: float) -> Floats:
+        """The starts of the aligned steps of ``step_s`` in which the span's profiles ended, (n,), ascending."""
+        parts = self.samples(span, coarsest_s=step_s).parts
+        return np.unique(np.array([part.end // step_s * step_s for part in parts], np.float64))
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""
-        problems = []
         with self._read() as connection:
-            if self._engine.dialect.name == "sqlite":
-                problems += [
-                    f"SQLite: {row[0]}"
-                    for row in connection.exec_driver_sql("PRAGMA integrity_check")
-                    if row[0] != "ok"
-                ]
-            counts = {
-                group_id: (nodes, labels)
-                for group_id, nodes, labels in connection.execute(
-                    sa.select(schema.groups.c.id, _size(schema.nodes), _size(schema.label_sets))
-                )
-            }
-            for row in connection.execute(
-                sa.select(schema.profiles.c.id, schema.profiles.c.group_id, schema.profiles.c.samples)
-            ):
-                problems += _profile_problems(row[0], row[2], *counts[row[1]])
-        return problems
+            return audit.problems(connection)
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Write what waits, let go of files and connections."""
+        self._writer.close()
         self._engine.dispose()
 
-    def _group_id(self, connection: Connection, name: str, create: bool = False) -> int | None:
-        query = sa.select(schema.groups.c.id).where(schema.groups.c.name == name)
-        found = connection.scalar(query)
-        if found is None and create:
-            connection.execute(schema.groups.insert().values(name=name, created=time.time()))
-            found = connection.scalar(query)
-        return None if found is None else int(found)
+    @property
+    def engine(self) -> Engine:
+        """The database, for maintenance."""
+        return self._engine
 
-    def _caught_up(self, connection: Connection, group_id: int) -> GroupDictionary:
-        """The cached dictionary, with what other processes have added since."""
-        dictionary = self._dictionaries.setdefault(group_id, GroupDictionary())
-        frames, nodes, label_sets = dictionary.sizes
+    def _dictionary(self, group: str) -> GroupDictionary:
+        """The group's dictionary, up to date with the tables; call with the lock held."""
+        with self._read() as connection:
+            row = self._group_row(connection, group)
+            if row is None:
+                return self._dictionaries.setdefault(group, GroupDictionary())
+            return self._current(connection, row)
 
-        def rows(table: sa.Table, known: int) -> sa.Result[tuple[object, ...]]:
-            query = (
-                sa.select(table).where(table.c.group_id == group_id, table.c.id >= known).order_by(table.c.id)
-            )
-            return connection.execute(query)
+    def _current(self, connection: Connection, row: Row[Any]) -> GroupDictionary:
+        """The dictionary in memory if the tables have nothing it lacks; else it catches up, or is replaced.
 
-        dictionary.load(
-            (Frame(row.name, row.file, row.line) for row in rows(schema.frames, frames)),
-            ((row.parent, row.frame, row.line) for row in rows(schema.nodes, nodes)),
-            (
-                tuple((key, value) for key, value in json.loads(row.labels))
-                for row in rows(schema.label_sets, label_sets)
-            ),
-        )
-        return dictionary
+        One that is ahead of the tables while they have grown otherwise has given ids that are somebody else's now.
+        """
+        held = self._dictionaries.setdefault(row.name, GroupDictionary())
+        sizes = (row.frames, row.nodes, row.label_sets)
+        if held.persisted == sizes:
+            return held
+        if held.ahead or any(have > there for have, there in zip(held.persisted, sizes, strict=True)):
+            held = self._dictionaries[row.name] = GroupDictionary()
+        dictionaries.load(connection, row.id, held)
+        if held.sizes != sizes:  # chunks were made one by another collector's compaction: read them all
+            held = self._dictionaries[row.name] = GroupDictionary()
+            dictionaries.load(connection, row.id, held)
+        held.persisted = held.sizes
+        return held
 
-    @contextmanager
-    def _interning(self, connection: Connection, group_id: int | None) -> Iterator[GroupDictionary]:
-        """The dictionary to intern into: what is new goes to the tables, or is forgotten if that fails."""
-        assert group_id is not None
-        dictionary = self._caught_up(connection, group_id)
-        sizes = dictionary.sizes
-        try:
-            yield dictionary
-            frames, nodes, label_sets = dictionary.added_since(sizes)
-            _insert(
-                connection,
-                schema.frames,
-                [
-                    {
-                        "group_id": group_id,
-                        "id": i,
-                        "name": frame.name,
-                        "file": frame.file,
-                        "line": frame.line,
-                    }
-                    for i, frame in enumerate(frames, sizes[0])
-                ],
-            )
-            _insert(
-                connection,
-                schema.nodes,
-                [
-                    {"group_id": group_id, "id": i, "parent": parent, "frame": frame, "line": line}
-                    for i, (parent, frame, line) in enumerate(nodes, sizes[1])
-                ],
-            )
-            _insert(
-                connection,
-                schema.label_sets,
-                [
-                    {"group_id": group_id, "id": i, "labels": json.dumps(labels)}
-                    for i, labels in enumerate(label_sets, sizes[2])
-                ],
-            )
-            connection.commit()
-        except BaseException:
-            dictionary.forget_beyond(sizes)
-            raise
+    def _group_row(self, connection: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:
+        query = sa.select(schema.groups).where(schema.groups.c.name == name)
+        if connection.info.get("writing") or lock:
+            query = query.with_for_update()  # a no-op on SQLite, whose writers are alone anyway
+        return connection.execute(query).one_or_none()
+
+    def _made_group(self, connection: Connection, name: str) -> Row[Any]:
+        connection.execute(schema.groups.insert().values(name=name, created=self._clock()))
+        row = self._group_row(connection, name)
+        assert row is not None
+        return row
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with _explained(), self._engine.connect() as connection:
+        with explained(), self._engine.connect() as connection:
             # Take the write lock first: what is read inside must still hold when it is written.
             if self._engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
+            connection.info["writing"] = True
+            try:
+                yield connection
+            finally:
+                connection.info.pop("writing", None)
             connection.commit()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with _explained(), self._engine.connect() as connection:
+        with explained(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # one state of the store for all that is read inside
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
+            connection.rollback()
 
 
-def open_sqlite(path: str) -> SqlStore:
-    """The embedded store in one file: WAL, so that reading and writing go on side by side, synced before each answer."""
-    engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: object, record: object) -> None:
-        del record
-        # SQLAlchemy, not the driver, says when transactions begin.
-        connection.isolation_level = None  # type: ignore[attr-defined]
-        cursor = connection.cursor()  # type: ignore[attr-defined]
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return SqlStore(engine)
+def open_sqlite(
+    path: str, retention: Retention | None = None, clock: Callable[[], float] = time.time
+) -> SqlStore:
+    """The embedded store in one file."""
+    return SqlStore(sqlite_engine(path), retention, clock)
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Database errors as `StoreError`; a broken uniqueness rule stays what it is, its meaning is the caller's."""
     try:
         yield
     except IntegrityError:
@@ -370,41 +381,86 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
-def _document(connection: Connection, group_id: int | None, kind: str) -> Mapping[str, Any]:
+def _encoded(profile: Profile, node: Ints, labels: Ints) -> bytes:
+    count = len(node)
+    values = np.empty((count, len(profile.value_types)), np.int64)
+    for index, column in enumerate(profile.values):
+        values[:, index] = np.frombuffer(column, np.int64) if count else 0
+    return codec.encode(node, labels, values)
+
+
+def _row(group_id: int, report: _Report, now: float) -> dict[str, Any]:
+    header = report.profile.header
+    part = Part(
+        start=header.start_ns / 1e9,
+        end=header.end_ns / 1e9,
+        profiles=1,
+        instances=frozenset({header.instance}),
+        revisions=frozenset({header.revision}),
+        types=report.profile.value_types,
+        limits=frozenset(header.limits),
+        samplers=frozenset({header.sampler}),
+        interval_ns=_rounded(header.interval_ns),
+        runtime=header.runtime,
+    )
+    fields = json.dumps(header_to_fields(header), separators=(",", ":"))
+    return {
+        "group_id": group_id,
+        "token": report.token,
+        "source": report.source,
+        "received": now,
+        "started": part.start,
+        "ended": part.end,
+        "instance": header.instance,
+        "revision": header.revision,
+        "rolled": 0,
+        "facts": samples.facts_json(part),
+        "header": zlib.compress(fields.encode(), 1),
+        "samples": report.samples,
+    }
+
+
+def _rounded(nanoseconds: int) -> int:
+    """To two digits: the interval really kept differs a little each time, and equal facts are read once."""
+    digits = max(0, len(str(nanoseconds)) - 2)
+    return round(nanoseconds, -digits)
+
+
+def _known_tokens(connection: Connection, group_id: int, tokens: list[str]) -> set[str]:
+    profiles = schema.profiles
+    query = sa.select(profiles.c.token).where(profiles.c.group_id == group_id, profiles.c.token.in_(tokens))
+    return set(connection.scalars(query))
+
+
+def _horizons(connection: Connection, group_id: int) -> dict[int, float]:
+    return {int(step): start for step, start in _document(connection, group_id, _HORIZONS).items()}
+
+
+def _document(connection: Connection, group_id: int, kind: str) -> Mapping[str, Any]:
     documents = schema.documents
     query = sa.select(documents.c.body).where(documents.c.group_id == group_id, documents.c.kind == kind)
     body = connection.scalar(query)
     return {} if body is None else json.loads(body)
 
 
-def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, object]]) -> None:
-    if rows:
-        connection.execute(table.insert(), rows)
+def _save_document(connection: Connection, group_id: int, kind: str, body: Mapping[str, Any]) -> None:
+    documents = schema.documents
+    connection.execute(documents.delete().where(documents.c.group_id == group_id, documents.c.kind == kind))
+    row = documents.insert().values(group_id=group_id, kind=kind, body=json.dumps(dict(body)))
+    connection.execute(row)
 
 
-def _token_known(connection: Connection, group_id: int | None, token: str) -> bool:
-    profiles = schema.profiles
-    query = sa.select(profiles.c.id).where(profiles.c.group_id == group_id, profiles.c.token == token)
-    return connection.scalar(query) is not None
-
-
-def _size(table: sa.Table) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count()).where(table.c.group_id == schema.groups.c.id).scalar_subquery()
-
-
-def _profile_problems(profile_id: int, blob: bytes, nodes: int, label_sets: int) -> list[str]:
-    try:
-        node, labels, _ = codec.decode(blob)
-    except StoreError as error:
-        return [f"profile {profile_id}: {error}"]
-    if len(node) and (node.max() >= nodes or labels.max() >= label_sets):
-        return [f"profile {profile_id}: it refers to nodes or labels that its group does not have"]
-    return []
-
-
-def _header_json(profile: Profile) -> str:
-    types = [[value_type.name, value_type.unit] for value_type in profile.value_types]
-    return json.dumps({**header_to_fields(profile.header), "value_types": types})
+def _finding_row(group_id: int, finding: StoredFinding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "group_id": group_id,
+        "kind": finding.kind,
+        "frame": finding.frame,
+        "started": finding.start,
+        "ended": finding.end,
+        "reason": finding.reason,
+        "details": json.dumps(dict(finding.details)),
+    }
 
 
 def _finding(row: RowMapping) -> StoredFinding:
@@ -418,37 +474,3 @@ def _finding(row: RowMapping) -> StoredFinding:
         reason=row["reason"],
         details=json.loads(row["details"]),
     )
-
-
-def _joined(rows: Sequence[RowMapping]) -> Samples:
-    """Profiles end to end. Their value types are united by name; one that lacks a type counts 0 in it."""
-    headers, blobs, types = [], [], []
-    for row in rows:
-        fields = json.loads(row["header"])
-        headers.append(header_from_fields(fields))
-        types.append([ValueType(name, unit) for name, unit in fields["value_types"]])
-        blobs.append(codec.decode(row["samples"]))
-    united = tuple(dict.fromkeys(kind for kinds in types for kind in kinds)) or AGENT_VALUE_TYPES
-    values = [_widen(blob[2], kinds, united) for blob, kinds in zip(blobs, types, strict=True)]
-    empty = np.empty(0, np.int64)
-    return Samples(
-        headers=headers,
-        profile=np.repeat(np.arange(len(blobs)), [len(blob[0]) for blob in blobs]) if blobs else empty,
-        node=_concatenated([blob[0] for blob in blobs], lambda: empty),
-        labels=_concatenated([blob[1] for blob in blobs], lambda: empty),
-        value_types=united,
-        values=_concatenated(values, lambda: np.empty((0, len(united)), np.int64)),
-    )
-
-
-def _concatenated(parts: list[np.ndarray], empty: Callable[[], np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else empty()
-
-
-def _widen(values: np.ndarray, kinds: list[ValueType], united: tuple[ValueType, ...]) -> np.ndarray:
-    if tuple(kinds) == united:
-        return values
-    wide = np.zeros((len(values), len(united)), np.int64)
-    for column, kind in enumerate(kinds):
-        wide[:, united.index(kind)] = values[:, column]
-    return wide

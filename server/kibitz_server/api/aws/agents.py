@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kibitz_agent.profile import Profile
+from kibitz_agent.profile import Profile, ProfileError
 from kibitz_server import settings
 from kibitz_server.api import ApiError, validation_error
 from kibitz_server.api.aws.collector import GROUP_DOCUMENT, Collector
@@ -35,9 +35,12 @@ def post_agent_profile(collector: Collector, given: Params) -> Params:
     profile, source = decoded(given["contentType"], given["agentProfile"])
     collector.group_of_agent(group)
     profile = timed(profile, collector.clock())
-    collector.store.add(
-        group, profile.with_header(replace(profile.header, group=group)), given["profileToken"], source
-    )
+    try:
+        collector.store.add(
+            group, profile.with_header(replace(profile.header, group=group)), given["profileToken"], source
+        )
+    except ProfileError as error:
+        raise validation_error(str(error)) from error
     return {}
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from kibitz_agent import exporters
 from kibitz_agent.profile import THREAD_STATE
 from kibitz_server import query
@@ -33,7 +31,7 @@ def get_profile(collector: Collector, given: Params) -> Params:
     latest = group.last_seen // 300 * 300 + 300
     start, end = periods.resolved(dict(given), latest, 300.0, MOST_RANGE_S)
     span = Span(group.name, *periods.aligned(start, end, 300.0))
-    if not len(collector.store.ends(span)):
+    if not len(collector.store.ends(span, 300.0)):
         raise not_found(f"the profiling group {group.name} has no profile in that range")
     if form in _PPROF:
         content = exporters.by_suffix("profile.pb.gz")(query.merged_profile(collector.store, span))
@@ -47,8 +45,7 @@ def list_profile_times(collector: Collector, given: Params) -> Params:
     start, end = given["startTime"], given["endTime"]
     if not end > start:
         raise validation_error("endTime: must be after startTime")
-    ends = collector.store.ends(Span(group.name, *periods.aligned(start, end, step)))
-    times = (np.unique(ends // step) * step).tolist()
+    times = collector.store.ends(Span(group.name, *periods.aligned(start, end, step)), step).tolist()
     descending = given.get("orderBy", "TimestampDescending") == "TimestampDescending"
     listing = f"times {group.name} {given['period']} {start} {end} {descending}"
     chosen, token = pages.page(

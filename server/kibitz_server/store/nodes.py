@@ -1,0 +1,151 @@
+"""A growing call tree in arrays, and the search of paths in it: whole profiles at a time, no loop per node.
+
+Every node has a 64-bit key made of the keys on the way to it, keyed by a secret of this process so that nobody can
+prepare two paths of one key. Keys stay in memory: on disk a node is its parent, frame and line.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from kibitz_server.store import Ints
+
+Keys = npt.NDArray[np.uint64]
+
+MOST_DEPTH = 10_000
+
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_FRAME, _PARENT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_SECRET = np.frombuffer(os.urandom(8), np.uint64)[0]
+_LEAST_SLOTS = 1024
+
+
+class DepthError(ValueError):
+    """A call tree deeper than `MOST_DEPTH`."""
+
+
+def depths(parent: Ints) -> Ints:
+    """Depth of each node, roots 0. All nodes climb at once, each time twice as far as the time before."""
+    count = len(parent)
+    above = np.append(np.where(parent < 0, count, parent), count)
+    depth = np.append((parent >= 0).astype(np.int64), 0)
+    while (above != count).any():
+        depth += depth[above]
+        above = above[above]
+    return depth[:-1]
+
+
+def levels(depth: Ints) -> list[Ints]:
+    """The nodes of each depth, from the roots down."""
+    order = np.argsort(depth.astype(np.uint16), kind="stable")
+    ends = np.searchsorted(depth[order], np.arange(depth.max(initial=-1) + 2))
+    return [order[start:end] for start, end in pairwise(ends.tolist())]
+
+
+def path_keys(parent: Ints, frame: Ints, line: Ints, depth: Ints) -> Keys:
+    """Each node's key; nodes whose paths have equal frames and lines have equal keys."""
+    own = _mixed(frame.astype(np.uint64) * _FRAME + line.astype(np.uint64) + _SECRET)
+    by_level = levels(depth)
+    keys = own.copy()
+    for nodes in by_level[1:]:
+        keys[nodes] = _mixed(keys[parent[nodes]] * _PARENT + own[nodes])
+    return keys
+
+
+def _mixed(keys: Keys) -> Keys:
+    """Every bit of the result depends on every bit of the key (Stafford's 13th variant of a 64-bit finaliser)."""
+    keys = (keys ^ (keys >> np.uint64(30))) * _FIRST
+    keys = (keys ^ (keys >> np.uint64(27))) * _SECOND
+    return keys ^ (keys >> np.uint64(31))
+
+
+class NodeTable:
+    """Nodes in order of id, and an open-addressing table from key to id that is probed for many keys at once."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._columns = np.empty((4, 0), np.int64)  # parent, frame, line, depth
+        self._keys = np.empty(0, np.uint64)
+        self._slots = np.full(_LEAST_SLOTS, -1, np.int64)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def columns(self, start: int = 0) -> tuple[Ints, Ints, Ints, Ints]:
+        """Parent, frame, line and depth of the nodes from id ``start`` on. Views: to be read, not written."""
+        parent, frame, line, depth = self._columns[:, start : self._count]
+        return parent, frame, line, depth
+
+    def find(self, keys: Keys) -> Ints:
+        """The id for each key, -1 where there is none."""
+        found = np.full(len(keys), -1, np.int64)
+        mask = len(self._slots) - 1
+        slot = (keys & np.uint64(mask)).astype(np.int64)
+        searching = np.arange(len(keys))
+        while len(searching):
+            candidate = self._slots[slot]
+            taken = candidate >= 0
+            hit = np.zeros(len(searching), bool)
+            hit[taken] = self._keys[candidate[taken]] == keys[searching[taken]]
+            found[searching[hit]] = candidate[hit]
+            on = taken & ~hit
+            searching, slot = searching[on], (slot[on] + 1) & mask
+        return found
+
+    def intern(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, wanted: Ints) -> Ints:
+        """Ids of the ``wanted`` rows of a call tree (parents before children); what is unknown of it is added."""
+        keys = path_keys(parent, frame, line, depth)
+        found = self.find(keys[wanted])
+        if (found >= 0).all():  # the usual case: a service shows new leaves now and then only
+            return found
+        known = self.find(keys)
+        rows = np.flatnonzero(known < 0)
+        _, first = np.unique(keys[rows], return_index=True)
+        rows = rows[np.sort(first)]
+        if len(rows):
+            self._add(parent, frame, line, depth, keys, rows)
+        return self.find(keys[wanted])
+
+    def load(self, parent: Ints, frame: Ints, line: Ints) -> None:
+        """Take in nodes that follow those held, as ids: parents may be among those held already."""
+        start = self._count
+        whole = np.concatenate([self._columns[0, :start], parent])
+        depth = depths(whole)
+        frames = np.concatenate([self._columns[1, :start], frame])
+        lines = np.concatenate([self._columns[2, :start], line])
+        keys = path_keys(whole, frames, lines, depth)
+        self._append(parent, frame, line, depth[start:], keys[start:])
+
+    def _add(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, keys: Keys, rows: Ints) -> None:
+        start = self._count
+        self._append(np.full(len(rows), -1, np.int64), frame[rows], line[rows], depth[rows], keys[rows])
+        inner = np.flatnonzero(parent[rows] >= 0)
+        self._columns[0, start + inner] = self.find(keys[parent[rows[inner]]])
+
+    def _append(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, keys: Keys) -> None:
+        end = self._count + len(parent)
+        if end > len(self._keys):
+            room = max(end, 2 * len(self._keys), _LEAST_SLOTS) - len(self._keys)
+            self._columns = np.concatenate([self._columns, np.empty((4, room), np.int64)], axis=1)
+            self._keys = np.concatenate([self._keys, np.empty(room, np.uint64)])
+        self._columns[:, self._count : end] = parent, frame, line, depth
+        self._keys[self._count : end] = keys
+        first, self._count = self._count, end
+        if 3 * end > len(self._slots):
+            self._slots = np.full(1 << (4 * end).bit_length(), -1, np.int64)
+            first = 0
+        self._place(np.arange(first, end))
+
+    def _place(self, ids: Ints) -> None:
+        """Give every id a slot: all try theirs at once; who finds it taken, or loses it to another, goes on to the next."""
+        mask = len(self._slots) - 1
+        slot = (self._keys[ids] & np.uint64(mask)).astype(np.int64)
+        while len(ids):
+            free = self._slots[slot] < 0
+            self._slots[slot[free]] = ids[free]
+            on = self._slots[slot] != ids
+            ids, slot = ids[on], (slot[on] + 1) & mask

@@ -1,0 +1,113 @@
+"""Rolling reports up into buckets of 5 minutes, an hour and a day, and letting go of what is kept long enough.
+
+A report goes into its three buckets and is marked as rolled up in one transaction: it is in each exactly once, however
+late it came. Samples are added up by node and label set in integers: a bucket equals the sum of its reports exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kibitz_server.store import Part, codec, samples, schema
+from kibitz_server.store.codec import Block
+
+MOST_REPORTS = 200
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in seconds: single reports, and buckets of 5 minutes, an hour and a day.
+
+    Single reports are kept for longer than a report may be late, as they remember which tokens were seen.
+    """
+
+    reports_s: float = 2 * DAY_S
+    five_minutes_s: float = 15 * DAY_S
+    hours_s: float = 60 * DAY_S
+    days_s: float = 3 * 365 * DAY_S
+
+    def of(self, step: int) -> float:
+        """How long buckets of ``step`` seconds are kept; 0 stands for single reports."""
+        return {0: self.reports_s, 300: self.five_minutes_s, 3600: self.hours_s, 86_400: self.days_s}[step]
+
+
+def roll_up(connection: Connection, group_id: int) -> int:
+    """Put up to `MOST_REPORTS` of a group's reports into their buckets; how many there were."""
+    profiles = schema.profiles
+    query = (
+        sa.select(profiles)
+        .where(profiles.c.group_id == group_id, profiles.c.rolled == 0)
+        .order_by(profiles.c.ended)
+        .limit(MOST_REPORTS)
+    )
+    rows = connection.execute(query).all()
+    reports: list[tuple[float, Part, Block]] = []
+    for row in rows:
+        part = samples.report_part(row.started, row.ended, row.instance, row.revision, row.facts)
+        reports.append((row.ended, part, Block(*codec.decode(row.samples), part.types)))
+    for step in samples.STEPS_S:
+        by_start: dict[float, list[tuple[Part, Block]]] = {}
+        for ended, part, block in reports:
+            by_start.setdefault(ended // step * step, []).append((part, block))
+        for start, found in by_start.items():
+            _add(connection, group_id, step, start, found)
+    done = [row.id for row in rows]
+    connection.execute(profiles.update().where(profiles.c.id.in_(done)).values(rolled=1))
+    return len(rows)
+
+
+def _add(
+    connection: Connection, group_id: int, step: int, start: float, found: Sequence[tuple[Part, Block]]
+) -> None:
+    buckets = schema.buckets
+    here = sa.and_(buckets.c.group_id == group_id, buckets.c.step == step, buckets.c.start == start)
+    row = connection.execute(sa.select(buckets.c.summary, buckets.c.samples).where(here)).one_or_none()
+    parts = [part for part, _ in found]
+    blocks = [block for _, block in found]
+    if row is not None:
+        before = samples.part_from_json(row.summary)
+        parts.insert(0, before)
+        blocks.insert(0, Block(*codec.decode(row.samples), before.types))
+    merged = codec.merge(blocks)
+    values = {
+        "summary": samples.part_to_json(samples.merged_part(parts)),
+        "samples": codec.encode(merged.node, merged.labels, merged.values),
+    }
+    if row is not None:
+        connection.execute(buckets.update().where(here).values(**values))
+    else:
+        connection.execute(buckets.insert().values(group_id=group_id, step=step, start=start, **values))
+
+
+def expire(connection: Connection, group_id: int, now: float, retention: Retention) -> dict[int, float]:
+    """Delete what is older than ``retention`` allows; from when on each step is kept now, epoch seconds.
+
+    Reports that are not rolled up yet are never deleted. Horizons lie on whole buckets of the next coarser step, so
+    that no coarser bucket is half covered by finer ones.
+    """
+    profiles, buckets = schema.profiles, schema.buckets
+    horizons: dict[int, float] = {}
+    for step, coarser in zip((0, *samples.STEPS_S), (*samples.STEPS_S, samples.STEPS_S[-1]), strict=True):
+        horizon = (now - retention.of(step)) // coarser * coarser
+        horizons[step] = max(0.0, horizon)
+        if step == 0:
+            # One that came late is kept as long as others after it came: its sender may send it again.
+            old = sa.and_(
+                profiles.c.group_id == group_id,
+                profiles.c.rolled == 1,
+                profiles.c.ended < horizon,
+                profiles.c.received < horizon,
+            )
+            connection.execute(profiles.delete().where(old))
+        else:
+            connection.execute(
+                buckets.delete().where(
+                    buckets.c.group_id == group_id, buckets.c.step == step, buckets.c.start < horizon
+                )
+            )
+    return horizons
