@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -53,6 +55,22 @@ def root() -> Path:
 def targets(root: Path) -> Path:
     """The programs that integration tests profile and review."""
     return root / "tests" / "targets"
+
+
+@pytest.fixture(scope="session")
+def stand_in(root: Path) -> Callable[[str], ModuleType]:
+    """``stand_in("fake_github")``: that module of tests/stand_ins."""
+
+    @functools.cache
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, root / "tests" / "stand_ins" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

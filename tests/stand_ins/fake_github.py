@@ -15,14 +15,17 @@ import json
 import re
 import threading
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import graphql
 import jsonschema
 
 CONTRACT = Path(__file__).with_name("github_openapi.json")
+SCHEMA = Path(__file__).with_name("github_schema.graphql")
 HEAD = "a1" * 20
 TOKEN = "ghs_a-token-nobody-may-see"
 MAX_BODY = 65536
@@ -54,8 +57,21 @@ class FakeGitHub:
         self.users = {TOKEN: {"login": "github-actions[bot]", "type": "Bot"}}
         self.knows_viewer = True
         self.may_write = True
+        self.pull: dict[str, Any] = {
+            "title": "A change",
+            "draft": False,
+            "user": {"login": "ann", "type": "User"},
+        }
+        self.remarks: list[dict[str, Any]] = []
+        self.writers = {"ann"}
+        self.resolved: dict[int, str] = {}
+        self.reactions: dict[int, list[dict[str, Any]]] = {}
+        self.check_runs: list[dict[str, Any]] = []
+        self.sarifs: list[dict[str, Any]] = []
+        self.before_write: Callable[[], None] | None = None
         self._ids = itertools.count(1000)
         self._routes = _routes(json.loads(CONTRACT.read_text("utf-8")))
+        self._schema = graphql.build_schema(SCHEMA.read_text("utf-8"))
         self._lock = threading.Lock()
 
     # The server
@@ -67,6 +83,8 @@ class FakeGitHub:
             def _any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 raw = self.rfile.read(length)
+                if self.command != "GET" and stand_in.before_write is not None and self.path != "/graphql":
+                    stand_in.before_write()
                 with stand_in._lock:
                     status, headers, answer = stand_in.answer(
                         self.command, self.path, dict(self.headers), raw
@@ -85,14 +103,14 @@ class FakeGitHub:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
+        self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._serving.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._server.shutdown()
-        self._thread.join()
+        self._serving.join()
         self._server.server_close()
 
     def environ(self, **more: str) -> dict[str, str]:
@@ -134,21 +152,80 @@ class FakeGitHub:
             return _error(422, "Contract violated", wrong)
         if method != "GET" and not self.may_write:
             return _error(403, "Resource not accessible by integration")
-        return self._act(route.template, method, query, body, user)
+        return self._act(route.template, method, path, query, body, user)
 
-    def _act(self, template: str, method: str, query: str, body: Any, user: dict[str, str]) -> Answer:
-        name = template.removeprefix("/repos/{owner}/{repo}/pulls/{pull_number}")
-        if (method, name) == ("GET", ""):
-            return 200, {}, {"number": 7, "head": {"sha": self.head}}
-        if (method, name) == ("GET", "/files"):
-            return _page([{"filename": path, "patch": patch} for path, patch in self.files.items()], query)
-        if (method, name) == ("GET", "/comments"):
-            return _page(self.comments, query)
-        if (method, name) == ("GET", "/reviews"):
-            return _page(self.reviews, query)
-        if (method, name) == ("POST", "/reviews"):
+    def _act(
+        self, template: str, method: str, path: str, query: str, body: Any, user: dict[str, str]
+    ) -> Answer:
+        name = template.removeprefix("/repos/{owner}/{repo}")
+        number = int(found[1]) if (found := re.search(r"/(?:comments|reviews|check-runs)/(\d+)", path)) else 0
+        if method == "GET":
+            return self._read(name, number, path, query)
+        if (method, name) == ("POST", "/pulls/{pull_number}/reviews"):
             return self._review(body, user)
-        return _error(501, f"the stand-in does not know {method} {template}")
+        if (method, name) == ("PUT", "/pulls/{pull_number}/reviews/{review_id}"):
+            return self._edit(self.reviews, number, body)
+        if (method, name) == ("POST", "/pulls/{pull_number}/comments/{comment_id}/replies"):
+            reply = {"id": next(self._ids), "body": body["body"], "user": user, "in_reply_to_id": number}
+            self.comments.append(reply)
+            return 201, {}, reply
+        if (method, name) == ("DELETE", "/pulls/comments/{comment_id}"):
+            self.comments = [comment for comment in self.comments if comment["id"] != number]
+            return 204, {}, None
+        return self._report(name, number, method, body)
+
+    def _report(self, name: str, number: int, method: str, body: Any) -> Answer:
+        if (method, name) == ("POST", "/check-runs"):
+            run = {**body, "id": next(self._ids), "annotations": list(body["output"].get("annotations", []))}
+            self.check_runs.append(run)
+            return 201, {}, run
+        if (method, name) == ("PATCH", "/check-runs/{check_run_id}"):
+            run = next(run for run in self.check_runs if run["id"] == number)
+            run["annotations"] += body["output"].get("annotations", [])
+            return 200, {}, run
+        if (method, name) == ("POST", "/code-scanning/sarifs"):
+            self.sarifs.append(body)
+            return 202, {}, {"id": "47177e22-5596-11eb-80a1-c1e54ef945c6"}
+        return _error(501, f"the stand-in does not know {method} {name}")
+
+    def _read(self, name: str, number: int, path: str, query: str) -> Answer:
+        if name == "/pulls/{pull_number}":
+            return 200, {}, {"number": 7, "head": {"sha": self.head}, **self.pull}
+        if name == "/collaborators/{username}/permission":
+            person = path.split("/")[-2]
+            return 200, {}, {"permission": "write" if person in self.writers else "read"}
+        lists = {
+            "/pulls/{pull_number}/files": [
+                {"filename": p, "patch": patch} for p, patch in self.files.items()
+            ],
+            "/pulls/{pull_number}/comments": [self._with_reactions(comment) for comment in self.comments],
+            "/pulls/{pull_number}/reviews": self.reviews,
+            "/issues/{issue_number}/comments": self.remarks,
+            "/pulls/comments/{comment_id}/reactions": self.reactions.get(number, []),
+        }
+        return (
+            _page(lists[name], query) if name in lists else _error(501, f"the stand-in does not know {name}")
+        )
+
+    def _with_reactions(self, comment: dict[str, Any]) -> dict[str, Any]:
+        down = [one for one in self.reactions.get(comment["id"], []) if one["content"] == "-1"]
+        return {**comment, "reactions": {"-1": len(down)}}
+
+    def _edit(self, items: list[dict[str, Any]], number: int, body: Any) -> Answer:
+        item = next((item for item in items if item["id"] == number), None)
+        if item is None:
+            return _error(404, "Not Found")
+        item["body"] = body["body"]
+        return 200, {}, item
+
+    def say(self, login: str, body: str, below: int = 0) -> int:
+        """A person writes, below one of our comments or in the pull request's own conversation."""
+        said = {"id": next(self._ids), "body": body, "user": {"login": login, "type": "User"}}
+        if below:
+            self.comments.append({**said, "in_reply_to_id": below})
+        else:
+            self.remarks.append(said)
+        return int(said["id"])
 
     def _review(self, body: Any, user: dict[str, str]) -> Answer:
         if body.get("event") != "APPROVE" and not body.get("body"):
@@ -182,9 +259,47 @@ class FakeGitHub:
         return "Body is too long (maximum is 65536 characters)" if len(comment["body"]) > MAX_BODY else ""
 
     def _graphql(self, body: Any, user: dict[str, str]) -> Answer:
-        if self.knows_viewer and "viewer" in body["query"]:
-            return 200, {}, {"data": {"viewer": {"login": user["login"]}}}
-        return 200, {}, {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible"}]}
+        if not self.knows_viewer and "viewer" in body["query"]:
+            return 200, {}, {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible"}]}
+        root = {
+            "viewer": {"login": user["login"]},
+            "repository": lambda _info, owner, name, **_: {"pullRequest": self._graphql_pull},
+            "resolveReviewThread": lambda _info, **given: self._settle(
+                given["input"]["threadId"], user["login"]
+            ),
+            "unresolveReviewThread": lambda _info, **given: self._settle(given["input"]["threadId"], ""),
+        }
+        result = graphql.graphql_sync(
+            self._schema, body["query"], root, variable_values=body.get("variables") or {}
+        )
+        return 200, {}, json.loads(json.dumps(result.formatted))
+
+    def _graphql_pull(self, _info: Any, number: int) -> Any:
+        return {"reviewThreads": self._threads}
+
+    def _threads(self, _info: Any, first: int = 100, after: str | None = None, **_: Any) -> Any:
+        roots = [comment for comment in self.comments if "in_reply_to_id" not in comment]
+        start = int(after or 0)
+        nodes = [self._thread(comment["id"]) for comment in roots[start : start + first]]
+        more = start + first < len(roots)
+        return {"nodes": nodes, "pageInfo": {"hasNextPage": more, "endCursor": str(start + first)}}
+
+    def _thread(self, comment: int) -> Any:
+        login = self.resolved.get(comment)
+        return {
+            "id": f"PRRT_{comment}",
+            "isResolved": login is not None,
+            "resolvedBy": None if login is None else {"login": login.removesuffix("[bot]")},
+            "comments": lambda _info, **_: {"nodes": [{"databaseId": comment}]},
+        }
+
+    def _settle(self, thread: str, login: str) -> Any:
+        number = int(thread.removeprefix("PRRT_"))
+        if login:
+            self.resolved[number] = login
+        else:
+            self.resolved.pop(number, None)
+        return {"thread": self._thread(number)}
 
 
 def commentable(patch: str) -> tuple[dict[int, int], dict[int, int]]:

@@ -60,7 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix", action="store_true", help="first make the fixes that keep behaviour, in the files"
     )
-    parser.add_argument("--post", metavar="FORGE", help="also put new findings on the pull request (github)")
+    parser.add_argument(
+        "--post",
+        metavar="FORGE",
+        help="also put new findings on the pull request: github, or auto for that of the CI system around",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --post: print the requests as JSON instead of sending them",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,16 +77,19 @@ def run(args: argparse.Namespace) -> int:
     from kibitz_reviewer.diff import DiffError
     from kibitz_reviewer.targets import SelectionError
 
+    if args.dry_run and not args.post:
+        return _refuse("--dry-run shows what --post FORGE would send: say which forge")
     try:
         selection = _select(args)
     except (DiffError, SelectionError) as error:
         return _refuse(str(error))
     result = _review(args, selection)
     try:
-        _write(args, result)
+        if not args.dry_run or args.output is not None:
+            _write(args, result)
     except OSError as error:
         return _refuse(f"--output {args.output}: {error.strerror or error}")
-    if args.post and not _post(args.post, result):
+    if args.post and not _post(args, selection, result):
         return USAGE
     asked = {target.path for target in selection.targets if target.asked}
     if any(problem.broken and problem.path in asked for problem in result.problems):
@@ -145,15 +157,17 @@ def _write(args: argparse.Namespace, result: Review) -> None:
     print(f"{text.summary(result)} Written to {args.output}.", file=sys.stderr)
 
 
-def _post(name: str, result: Review) -> bool:
-    from kibitz_reviewer.forges import ForgeError, connect
+def _post(args: argparse.Namespace, selection: Selection, result: Review) -> bool:
+    from kibitz_reviewer.forges import ForgeError
+    from kibitz_reviewer.posting import post
 
     try:
-        posted = connect(name, os.environ).publish(result.findings)
+        failed = _status(args.fail_on, result) == FOUND
+        said = post(args.post, selection.targets, result, os.environ, failed=failed, dry_run=args.dry_run)
     except ForgeError as error:
-        print(f"kibitz review: --post {name}: {error}", file=sys.stderr)
+        print(f"kibitz review: --post {args.post}: {error}", file=sys.stderr)
         return False
-    print(f"kibitz review: {posted}", file=sys.stderr)
+    print(f"kibitz review: {said}", file=sys.stderr)
     return True
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from kibitz_reviewer.finding import Confidence, Edit, Finding
 from kibitz_reviewer.forges.markdown import block, code, escaped
-from kibitz_reviewer.forges.marker import marker
+from kibitz_reviewer.forges.marker import HIDDEN, marker, shortened
 
 MAX_INLINE = 10
+MAX_PER_PULL = 25
+MAX_FILES = 300
 MAX_LISTED = 100
-MAX_REMEMBERED = 3000
 MAX_BODY = 60_000
 MAX_MESSAGE = 2_000
 MAX_PATH = 300
@@ -24,6 +25,28 @@ _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 
 Hunks = Mapping[str, Mapping[int, int]]
 """For each path, the lines of the new file that are in the diff, each with the number of its hunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a forge's comments are written.
+
+    ``max_body``: characters a comment may hold. ``suggestions``: how a replacement is offered: as a block over all of a
+    comment's ``lines``, as an ``offset`` around the comment's one line, or only shown as a ``diff``.
+    """
+
+    max_body: int = MAX_BODY
+    marker: str = HIDDEN
+    suggestions: str = "lines"
+    folds: bool = True
+
+    @property
+    def max_remembered(self) -> int:
+        """How many fingerprints a summary has room for beside its text."""
+        return int(self.max_body * 0.85) // 17
+
+
+GITHUB_LIKE = Dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +87,9 @@ def rank(finding: Finding) -> tuple[int, str, int, int]:
     return (-finding.severity * finding.confidence, finding.path, finding.line, finding.column)
 
 
-def planned(findings: Iterable[Finding], hunks: Hunks, limit: int = MAX_INLINE) -> Plan:
+def planned(
+    findings: Iterable[Finding], hunks: Hunks, limit: int = MAX_INLINE, dialect: Dialect = GITHUB_LIKE
+) -> Plan:
     """At most ``limit`` comments, one a line, the weightiest first; whatever cannot be inline is the rest."""
     by_line: dict[tuple[str, int], list[Finding]] = defaultdict(list)
     rest: list[Finding] = []
@@ -73,25 +98,38 @@ def planned(findings: Iterable[Finding], hunks: Hunks, limit: int = MAX_INLINE) 
         (by_line[finding.path, finding.line] if inline else rest).append(finding)
     groups = list(by_line.values())
     taken: dict[str, set[int]] = defaultdict(set)
-    comments = [_comment(group, hunks[group[0].path], taken[group[0].path]) for group in groups[:limit]]
+    limit = max(0, limit)
+    comments = [
+        _comment(group, hunks[group[0].path], taken[group[0].path], dialect) for group in groups[:limit]
+    ]
     for group in groups[limit:]:
         rest.extend(group)
     return Plan(tuple(comments), tuple(sorted(rest, key=rank)))
 
 
-def summary(inline: int, rest: Sequence[Finding], preface: str = "") -> str:
-    """The review's own text: a count, then the findings no line of the diff carries, remembered by their marker."""
+def summary(
+    inline: int, rest: Sequence[Finding], dialect: Dialect = GITHUB_LIKE, kept: Iterable[str] = ()
+) -> str:
+    """The one text for the whole: a count, then the findings no line of the diff carries, remembered by the marker.
+
+    ``kept``: fingerprints to go on remembering although nothing is said of them any more.
+    """
     total = inline + len(rest)
     lines = [f"**Kibitz** found {total} thing{'s' if total != 1 else ''} worth a look."]
-    if preface:
-        lines += ["", preface]
-    tail = marker(finding.fingerprint for finding in rest[:MAX_REMEMBERED])
-    room = MAX_BODY - len(tail)
+    if not total:
+        lines = ["**Kibitz**: everything it found is fixed or answered ✓"]
+    ordered = sorted(rest, key=rank)
+    current = [shortened(finding.fingerprint) for finding in ordered]
+    remembered = [*current, *sorted(set(kept).difference(current))][: dialect.max_remembered]
+    tail = marker(remembered, style=dialect.marker, summary=True)
+    room = dialect.max_body - len(tail)
     if rest:
-        lines += ["", "<details><summary>Outside the changed lines, or beyond what fits inline</summary>", ""]
-        lines += _listed(rest, room - 1_000)
-        lines += ["", "</details>"]
-    return "\n".join(lines) + (f"\n\n{tail}" if tail else "")
+        title = "Outside the changed lines, or beyond what fits inline"
+        opening, closing = (
+            (f"<details><summary>{title}</summary>", "</details>") if dialect.folds else (f"{title}:", "")
+        )
+        lines += ["", opening, "", *_listed(ordered, room - 1_000), "", closing]
+    return "\n".join(lines).rstrip() + f"\n\n{tail}"
 
 
 def _listed(rest: Sequence[Finding], room: int) -> list[str]:
@@ -109,30 +147,31 @@ def _listed(rest: Sequence[Finding], room: int) -> list[str]:
     return lines
 
 
-def _comment(group: list[Finding], lines: Mapping[int, int], taken: set[int]) -> Comment:
+def _comment(group: list[Finding], lines: Mapping[int, int], taken: set[int], dialect: Dialect) -> Comment:
     """The comment for the findings of one line, with the fix as a suggestion if there is one and it fits."""
     edit = _suggestable(group, lines, taken)
     first = group[0]
-    parts = [_said(finding) for finding in group]
+    parts = [_said(finding, dialect) for finding in group]
     start_line, line = None, first.line
     if edit is not None:
         taken.update(range(edit.line, edit.end_line + 1))
-        line = edit.end_line
-        start_line = edit.line if edit.line < line else None
-        parts.append(_suggestion(group, edit))
-    tail = marker(finding.fingerprint for finding in group)
-    body = "\n\n".join(parts)
-    return Comment(
-        first.path, line, start_line, f"{_cut(body, MAX_BODY - len(tail))}\n\n{tail}", tuple(group)
-    )
+        if dialect.suggestions == "lines":
+            line = edit.end_line
+            start_line = edit.line if edit.line < line else None
+        parts.append(_suggestion(group, edit, dialect))
+    tail = marker((finding.fingerprint for finding in group), style=dialect.marker)
+    body = _cut("\n\n".join(parts), dialect.max_body - len(tail) - 2)
+    return Comment(first.path, line, start_line, f"{body}\n\n{tail}", tuple(group))
 
 
-def _said(finding: Finding) -> str:
+def _said(finding: Finding, dialect: Dialect) -> str:
     weaknesses = "".join(f" · CWE-{number}" for number in finding.cwe)
+    small, end = ("<sub>", "</sub>") if dialect.folds else ("", "")
     return (
         f"**{finding.severity.label}** {escaped(finding.message[:MAX_MESSAGE])}\n\n"
-        f"<sub>{finding.category} · {code(finding.rule)}{weaknesses} · "
-        f"silence with {code(f'# kibitz: ignore[{finding.rule}] reason')}</sub>"
+        f"{small}{finding.category} · {code(finding.rule)}{weaknesses} · "
+        f"silence with {code(f'# kibitz: ignore[{finding.rule}] reason')} "
+        f"or the reply {code('/kibitz ignore reason')}{end}"
     )
 
 
@@ -149,10 +188,19 @@ def _suggestable(group: list[Finding], lines: Mapping[int, int], taken: set[int]
     return edit if one_hunk and not taken.intersection(covered) else None
 
 
-def _suggestion(group: list[Finding], edit: Edit) -> str:
+def _suggestion(group: list[Finding], edit: Edit, dialect: Dialect) -> str:
     fix = next(finding.fix for finding in group if finding.fix is not None)
     caution = "" if fix.safe else " (read it before you apply it)"
-    return f"{escaped(fix.title)}{caution}:\n\n{block(edit.text, 'suggestion')}"
+    return f"{escaped(fix.title)}{caution}:\n\n{_replacement(group[0].line, edit, dialect)}"
+
+
+def _replacement(line: int, edit: Edit, dialect: Dialect) -> str:
+    """The block a person can apply, or only read where the forge has no such thing."""
+    if dialect.suggestions == "lines":
+        return block(edit.text, "suggestion")
+    if dialect.suggestions == "offset":
+        return block(edit.text, f"suggestion:-{line - edit.line}+{edit.end_line - line}")
+    return block("".join(f"+{text}\n" for text in edit.text.splitlines()), "diff")
 
 
 def _cut(body: str, room: int) -> str:

@@ -70,6 +70,10 @@ class Rest:
     timeout_s: float = 30.0
     patience_s: float = 180.0
     attempts: int = 4
+    pace_s: float = 1.0
+    rehearsed: list[dict[str, object]] | None = None
+    """A dry run's requests: a list here takes the writes instead of the forge."""
+    _next_write: float = field(default=0.0, repr=False)
 
     def get(self, path: str) -> Any:
         """The JSON at ``path``; server errors and lost connections are tried again."""
@@ -94,7 +98,22 @@ class Rest:
                 return
 
     def call(self, method: str, path: str, body: object = None, *, url: str = "") -> Any:
-        """One call, sent again only if a rate limit refused it; ``RefusedError`` and ``UnreachableError`` otherwise."""
+        """One call, sent again only if a rate limit refused it; ``RefusedError`` and ``UnreachableError`` otherwise.
+
+        Writes are ``pace_s`` apart, as forges ask of programs.
+        """
+        writes = _is_write(method, body)
+        if writes and self.rehearsed is not None:
+            self.rehearsed.append({"method": method, "url": url or self.base + path, "body": body})
+            return {}
+        if writes and self._next_write > self.clock():
+            self.sleep(min(self.pace_s, self._next_write - self.clock()))
+        answer = self._call(method, path, body, url)
+        if writes:
+            self._next_write = self.clock() + self.pace_s
+        return answer
+
+    def _call(self, method: str, path: str, body: object, url: str) -> Any:
         waited = 0.0
         for attempt in range(self.attempts):
             try:
@@ -170,6 +189,12 @@ class Rest:
     @staticmethod
     def _host(url: str) -> str:
         return urllib.parse.urlsplit(url).hostname or url
+
+
+def _is_write(method: str, body: object) -> bool:
+    """Whether a call changes something: all but GET, and GraphQL's queries."""
+    query = body.get("query") if isinstance(body, dict) else None
+    return method != "GET" and not (isinstance(query, str) and query.lstrip().startswith("query"))
 
 
 def _said(error: object) -> str:

@@ -1,0 +1,61 @@
+"""From a review to the pull request it is about, by way of a forge; where the forge takes nothing, to the CI job's own page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+from kibitz_reviewer.finding import Finding
+from kibitz_reviewer.forges import ForbiddenError, connect
+from kibitz_reviewer.forges.detect import detected
+from kibitz_reviewer.forges.job_page import show
+from kibitz_reviewer.forges.pipeline import Manner, publish
+from kibitz_reviewer.generated import is_generated
+from kibitz_reviewer.runner import Review, Target
+from kibitz_reviewer.sources import UnreadableError
+
+
+def post(
+    name: str,
+    targets: Sequence[Target],
+    result: Review,
+    environ: Mapping[str, str],
+    *,
+    failed: bool = False,
+    dry_run: bool = False,
+) -> str:
+    """Publish ``result`` on the forge ``name`` ("auto": the one that ``environ`` shows); what was done, as a sentence.
+
+    ``failed``: whether the findings fail the check. Raises ``ForgeError``.
+    """
+    forge = connect(detected(environ) if name == "auto" else name, environ)
+    findings = _written_by_people(targets, result.findings)
+    lost = frozenset(problem.path for problem in result.problems)
+    manner = Manner(unreviewed=lost, blind="" in lost, failed=failed, once=dry_run)
+    if dry_run:
+        requests: list[dict[str, object]] = []
+        forge.rehearse(requests)
+        publish(forge, findings, manner)
+        print(json.dumps(requests, indent=2, ensure_ascii=True))
+        return f"{len(requests)} request(s) not sent"
+    try:
+        return str(publish(forge, findings, manner))
+    except ForbiddenError as error:
+        if not show(findings, environ, sys.stderr):
+            raise
+        return f"{error}; the findings are on the job's own page instead"
+
+
+def _written_by_people(targets: Sequence[Target], findings: Sequence[Finding]) -> list[Finding]:
+    """``findings`` without those in generated or vendored files."""
+    concerned = {finding.path for finding in findings}
+    generated = {target.path for target in targets if target.path in concerned and _is_generated(target)}
+    return [finding for finding in findings if finding.path not in generated]
+
+
+def _is_generated(target: Target) -> bool:
+    try:
+        return is_generated(target.path, target.source().text)
+    except UnreadableError:
+        return is_generated(target.path, "")
