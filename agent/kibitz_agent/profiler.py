@@ -277,7 +277,7 @@ def stop(timeout_s: float = STOP_TIMEOUT_S) -> None:
 
 def _assembled(group: str | None, collector: str | None, settings: dict[str, Any]) -> Profiler:
     from kibitz_agent import fleet
-    from kibitz_agent.reporters.http import HttpReporter
+    from kibitz_agent.reporters.http import HttpReporter, spool_of
 
     name, url = group_name(group), collector_url(collector)
     if not name:
@@ -285,7 +285,8 @@ def _assembled(group: str | None, collector: str | None, settings: dict[str, Any
             "group: expected a profiling group's name, found none; pass group= or set KIBITZ_GROUP"
         )
     identity = fleet.identify(name)
-    return Profiler(HttpReporter(url or DEFAULT_COLLECTOR, identity), identity, Configuration(settings))
+    reporter = HttpReporter(url or DEFAULT_COLLECTOR, identity, spool=spool_of(identity.group))
+    return Profiler(reporter, identity, Configuration(settings))
 
 
 class _Nowhere:

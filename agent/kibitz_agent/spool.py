@@ -42,6 +42,20 @@ class Spool:
         except StopIteration:
             raise IndexError("the spool is empty") from None
 
+    def keep(self) -> None:
+        """What waits could not be sent: a spool that outlives its process writes it down now."""
+
+    def adopt(self) -> int:
+        """Take over what others have left; how many profiles that were."""
+        return 0
+
+    def close(self) -> None:
+        """The process ends."""
+
+    def forget(self) -> None:
+        """In a forked child: what waits is the parent's to send."""
+        self._held.clear()
+
     def remove(self, token: str) -> None:
         """Let go of one; harmless when it is not held."""
         self._held.pop(token, None)

@@ -16,7 +16,8 @@ from kibitz_agent.fleet import Identity, describe_host, identify
 from kibitz_agent.profile import Frame, Header, ProfileBuilder
 from kibitz_agent.reporters import ReportError
 from kibitz_agent.reporters.file import FileReporter
-from kibitz_agent.reporters.http import HttpReporter, UrllibTransport
+from kibitz_agent.reporters.http import HttpReporter
+from kibitz_agent.reporters.transport import HttpTransport
 from kibitz_agent.spool import Spool
 
 
@@ -78,7 +79,7 @@ def reporter(url, waits=None, now=None, **environ):
         now[0] += seconds
 
     return HttpReporter(
-        url, Identity(group="g", instance="i"), UrllibTransport(environ), sleep=sleep, clock=lambda: now[0]
+        url, Identity(group="g", instance="i"), HttpTransport(environ), sleep=sleep, clock=lambda: now[0]
     )
 
 

@@ -1,7 +1,7 @@
 """Reports to a collector over HTTP, by the standard library alone.
 
 What cannot be delivered waits in a bounded spool and goes with the next report; each profile keeps its token, so that a
-retry of one that did arrive is counted once. Proxies are those of the environment (HTTP_PROXY, NO_PROXY ...).
+retry of one that did arrive is counted once.
 """
 
 from __future__ import annotations
@@ -9,15 +9,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http.client import HTTPException
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from kibitz_agent import wire
@@ -25,71 +19,15 @@ from kibitz_agent.config import log
 from kibitz_agent.fleet import Identity
 from kibitz_agent.profile import Profile
 from kibitz_agent.reporters import ReportError
+from kibitz_agent.reporters.transport import Answer, HttpTransport, Transport
 from kibitz_agent.spool import Spool
 
 _TIMEOUT_S = 10.0
 _ATTEMPTS = 3
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
-_LARGEST_ANSWER = 1 << 20
 # The request is wrong and will be wrong again. 404 is not among them: a group may yet be made.
 _PERMANENT = frozenset({400, 405, 411, 413, 415, 422})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A collector's answer: status, body, and how long it asks to be left alone (seconds, 0: it does not say)."""
-
-    status: int
-    body: bytes = b""
-    retry_after_s: float = 0.0
-
-
-class Transport(Protocol):
-    """Sends one request; `OSError` when no answer came."""
-
-    def post(self, url: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
-        """POST ``body`` and return the answer, whatever its status."""
-
-
-class UrllibTransport:
-    """The real transport. ``KIBITZ_TOKEN_FILE`` or ``KIBITZ_TOKEN`` is sent as a bearer token, ``KIBITZ_CA_FILE`` trusted."""
-
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        """The token file is read at every request, so that it may be renewed."""
-        self._environ = os.environ if environ is None else environ
-        context = ssl.create_default_context(cafile=self._environ.get("KIBITZ_CA_FILE") or None)
-        # Redirects are not followed: the token is for the collector that was named.
-        self._opener = urllib.request.OpenerDirector()
-        for handler in (
-            urllib.request.ProxyHandler(),
-            urllib.request.HTTPHandler(),
-            urllib.request.HTTPSHandler(context=context),
-            urllib.request.UnknownHandler(),
-        ):
-            self._opener.add_handler(handler)
-
-    def post(self, url: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
-        """POST ``body`` and return the answer, whatever its status; `OSError` when none came."""
-        request = urllib.request.Request(url, body, {"Content-Type": content_type}, method="POST")
-        token = self._token()
-        if token:
-            request.add_unredirected_header("Authorization", f"Bearer {token}")
-        try:
-            with self._opener.open(request, timeout=timeout_s) as response:
-                return Answer(
-                    response.status,
-                    response.read(_LARGEST_ANSWER),
-                    _seconds(response.headers.get("Retry-After")),
-                )
-        except (HTTPException, ValueError) as error:
-            raise OSError(f"no HTTP answer ({type(error).__name__})") from error
-
-    def _token(self) -> str:
-        path = self._environ.get("KIBITZ_TOKEN_FILE")
-        if path:
-            return Path(path).read_text().strip()
-        return self._environ.get("KIBITZ_TOKEN", "").strip()
 
 
 class HttpReporter:
@@ -107,7 +45,8 @@ class HttpReporter:
         """``transport`` is made at the first request, so that a host pays nothing for it before."""
         self._base = f"{url.rstrip('/')}/profilingGroups/{quote(identity.group, safe='')}"
         self._identity, self._transport = identity, transport
-        self._spool = spool or Spool()
+        self._spool = Spool() if spool is None else spool
+        self._adopted = False
         self._sleep, self._clock = sleep, clock
         self._process_id = os.getpid()
         self._not_before_s = 0.0
@@ -139,7 +78,13 @@ class HttpReporter:
         """Send ``profile`` and whatever waits in the spool; what fails stays there."""
         self._notice_fork()
         self._spool.add(profile.header.token, wire.encode(profile))
-        self._deliver(_ATTEMPTS, self._clock() + _ATTEMPTS * (_TIMEOUT_S + _LONGEST_DELAY_S))
+        if not self._adopted:
+            self._adopted = True
+            self._spool.adopt()
+        try:
+            self._deliver(_ATTEMPTS, self._clock() + _ATTEMPTS * (_TIMEOUT_S + _LONGEST_DELAY_S))
+        finally:
+            self._spool.keep()
 
     def close(self, timeout_s: float) -> None:
         """One last try for everything held, within ``timeout_s``."""
@@ -147,6 +92,8 @@ class HttpReporter:
         if len(self._spool):
             self._not_before_s = 0.0
             self._deliver(1, self._clock() + timeout_s)
+            self._spool.keep()
+        self._spool.close()
 
     def _deliver(self, attempts: int, deadline_s: float) -> None:
         delay_s = _FIRST_DELAY_S
@@ -188,7 +135,7 @@ class HttpReporter:
 
     def _post(self, path: str, body: bytes, content_type: str, timeout_s: float) -> Answer:
         if self._transport is None:
-            self._transport = UrllibTransport()
+            self._transport = HttpTransport()
         return self._transport.post(f"{self._base}/{path}", body, content_type, timeout_s)
 
     def _respect(self, answer: Answer) -> None:
@@ -205,15 +152,17 @@ class HttpReporter:
         """In a child: the parent sends what the parent has seen."""
         if os.getpid() != self._process_id:
             self._process_id = os.getpid()
-            self._spool = Spool()
+            self._spool.forget()
             self._not_before_s, self._failing = 0.0, False
 
 
-def _seconds(text: str | None) -> float:
-    """Seconds of a Retry-After header; a date or nonsense count as a minute, more than an hour as an hour."""
-    if not text:
-        return 0.0
-    try:
-        return min(3600.0, max(0.0, float(text)))
-    except ValueError:
-        return 60.0
+def spool_of(group: str, environ: Mapping[str, str] | None = None) -> Spool:
+    """A spool in the folder that ``KIBITZ_SPOOL_DIR`` names, or one in memory."""
+    folder = (os.environ if environ is None else environ).get("KIBITZ_SPOOL_DIR")
+    if not folder:
+        return Spool()
+    from pathlib import Path
+
+    from kibitz_agent.disk_spool import DiskSpool
+
+    return DiskSpool(Path(folder), group)
