@@ -33,7 +33,7 @@ _CROWDED_ROOM = 0.3
 _FIRST_SAMPLE_NS, _SAMPLE_EVERY_NS = 20_000_000, 1_000_000_000
 # What the extension accepts.
 _SHORTEST_NS, _DEEPEST = 100_000, 65_536
-_dictionary_of: Callable[[ModuleType], object] = ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
+_dictionary_of: Callable[[ModuleType], dict[str, object]] = ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 
 _Gone = tuple[str, str, int, bytes, int]
 
@@ -119,13 +119,13 @@ class NativeSampler:
         nodes, samples, codes, threads = self._native.drain()
         self._meet(threads)
         names = [self._names.get(thread, "") for thread in threads]
-        tree, node_of = self._tree(nodes, samples, codes)
+        rows = [row for row in _SAMPLE.iter_unpack(samples) if not names[row[1]].startswith(OWN_THREADS)]
+        tree, node_of = self._tree(nodes, [row[0] for row in rows], codes)
         self._names = {thread: self._names[thread] for thread in threads if thread in self._names}
         runs = []
-        for node, thread, state, count, wall_ns, cpu_ns in _SAMPLE.iter_unpack(samples):
-            if not names[thread].startswith(OWN_THREADS):
-                running, cut = bool(state & 1), state >> 1
-                runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns))
+        for node, thread, state, count, wall_ns, cpu_ns in rows:
+            running, cut = bool(state & 1), state >> 1
+            runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns))
         return tree, runs
 
     def _meet(self, threads: list[tuple[int, int]]) -> None:
@@ -139,12 +139,12 @@ class NativeSampler:
                     self._native.skip(thread[1])
 
     def _tree(
-        self, nodes: bytes, samples: bytes, codes: list[tuple[CodeType | _Gone, int]]
+        self, nodes: bytes, sampled: list[int], codes: list[tuple[CodeType | _Gone, int]]
     ) -> tuple[CallTree, dict[int, int]]:
         """The tree of the sampled nodes and those above them, and its node by the extension's."""
         rows = list(_NODE.iter_unpack(nodes))
         used: set[int] = set()
-        for node, *_ in _SAMPLE.iter_unpack(samples):
+        for node in sampled:
             while node != _NO_PARENT and node not in used:
                 used.add(node)
                 node = rows[node][0]
@@ -170,7 +170,8 @@ class NativeSampler:
             self._known_modules = len(modules)
             for name, module in modules.items():
                 if isinstance(module, ModuleType):
-                    self._modules[id(_dictionary_of(module))] = name
+                    known_as = dict.get(_dictionary_of(module), "__name__")
+                    self._modules[id(_dictionary_of(module))] = known_as if type(known_as) is str else name
         return self._modules
 
     def _test(self) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -36,6 +37,8 @@ STOP_TIMEOUT_S = 5.0
 DEFAULT_COLLECTOR = "http://127.0.0.1:8787"
 
 _RETRY_S = 60.0
+# How long a fork may be held up, at most, by the agent's threads coming to a safe point.
+_PAUSE_S = 0.5
 _MAX_RETRY_S = 3600.0
 
 _running: weakref.WeakSet[Profiler] = weakref.WeakSet()
@@ -66,8 +69,12 @@ class Profiler:
         self._follows_forks = follows_forks
         self._alarm = Alarm()
         self._stopping = self._flushing = False
-        self._threads: list[threading.Thread] = []
+        self._sampling: _Worker | None = None
+        self._sending: _Worker | None = None
         self._shipping: Shipping | None = None
+        self._session: Session | None = None
+        self._process_id = 0
+        self._pausing = False
         self._previous_sigterm: Any = None
         self._has_sigterm = False
 
@@ -78,12 +85,22 @@ class Profiler:
 
     def is_running(self) -> bool:
         """Whether the profiler's threads are alive in this process."""
-        return any(thread.is_alive() for thread in self._threads)
+        return self._process_id == os.getpid() and any(worker.is_alive() for worker in self._workers)
+
+    @property
+    def _workers(self) -> list[_Worker]:
+        return [worker for worker in (self._sampling, self._sending) if worker is not None]
 
     def start(self) -> bool:
-        """Begin to profile; True if the profiler runs now. Starting a running one changes nothing."""
+        """Begin to profile; True if the profiler runs now. Starting a running one changes nothing.
+
+        In a child that was forked by something that told nobody (C code), sampling begins anew.
+        """
         if self.is_running():
             return True
+        if self._process_id not in (0, os.getpid()):
+            self._session = None
+            self._identity = replace(self._identity, process_id=os.getpid())
         if not self.settings.enabled:
             log.info("kibitz is not started: it is disabled by its settings")
             return False
@@ -115,45 +132,48 @@ class Profiler:
         self._flushing = True
         self._alarm.wake()
 
-    def _start_threads(self) -> None:
+    def _start_threads(self, ask: bool = True) -> None:
         self._alarm = Alarm()
-        self._stopping = self._flushing = False
+        self._stopping = self._flushing = self._pausing = False
+        self._process_id, self._session = os.getpid(), None
         shipping = Shipping(
             self._reporter, self._identity, self._configuration, self._clock, self._alarm.wake
         )
         self._shipping = shipping
-        self._threads = [
-            threading.Thread(
-                target=self._sample, args=(shipping, self._alarm), name=f"{OWN_THREADS}sampler", daemon=True
-            ),
-            threading.Thread(target=shipping.run, name=f"{OWN_THREADS}shipping", daemon=True),
-        ]
-        shipping.ask()
-        for thread in self._threads:
-            thread.start()
+        self._sampling = _Worker("sampler", self._sample)
+        self._sending = _Worker("shipping", shipping.run)
+        if ask:
+            shipping.ask()
+        for worker in self._workers:
+            worker.start()
 
     def _stop(self, timeout_s: float) -> None:
         deadline_s = time.monotonic() + timeout_s
         self._stopping = True
         self._alarm.wake()
         me = threading.current_thread()
+        if self._process_id != os.getpid():
+            return  # forked by something that told nobody: the threads are the parent's
         was_running = self.is_running()
-        for thread in self._threads:
-            if thread is not me:
-                thread.join(max(0.0, deadline_s - time.monotonic()))
+        for worker in self._workers:
+            if worker.thread is not me:
+                worker.join(max(0.0, deadline_s - time.monotonic()))
         if was_running:
             self._reporter.close(max(0.0, deadline_s - time.monotonic()))
         _running.discard(self)
         atexit.unregister(self.stop)
         self._restore_sigterm()
 
-    def _sample(self, shipping: Shipping, alarm: Alarm) -> None:
+    def _sample(self) -> None:
         """The sampler thread. An unexpected error ends the session; a later one begins afresh."""
+        shipping, alarm = self._shipping, self._alarm
+        assert shipping is not None
         retry_s = _RETRY_S
         while self._goes_on():
             try:
                 self._turn(shipping, alarm)
             except Exception as error:
+                self._session = None
                 log.warning(
                     "kibitz rests for %.0f s after an error: %s: %s", retry_s, type(error).__name__, error
                 )
@@ -162,12 +182,15 @@ class Profiler:
                 while self._goes_on() and (left_s := until_s - time.monotonic()) > 0:
                     alarm.wait(left_s)
                 retry_s = min(2 * retry_s, _MAX_RETRY_S)
-        shipping.end()
+        if not self._pausing:
+            shipping.end()
 
     def _turn(self, shipping: Shipping, alarm: Alarm) -> None:
-        session = Session(
-            self._new_sampler(), self._configuration, shipping, self._clock, usable_memory_bytes()
-        )
+        session = self._session
+        if session is None:
+            session = self._session = Session(
+                self._new_sampler(), self._configuration, shipping, self._clock, usable_memory_bytes()
+            )
         try:
             while self._goes_on():
                 wait_s = session.turn()
@@ -175,12 +198,17 @@ class Profiler:
                     session.flush()
                     shipping.send()
                 alarm.wait(wait_s)
+            if self._pausing and not self._stopping:
+                session.pause()
+                return
             session.flush()
-        finally:
+        except BaseException:
             session.close()
+            raise
+        session.close()
 
     def _goes_on(self) -> bool:
-        return not self._stopping
+        return not self._stopping and not self._pausing
 
     def _take_flush(self) -> bool:
         asked, self._flushing = self._flushing, False
@@ -216,13 +244,40 @@ class Profiler:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    def pause_for_fork(self) -> None:
+        """Before a fork: the threads end at a safe point, so that no lock of theirs is held, and no warning is due.
+
+        A report that is in flight is not waited for: its thread goes on in the parent, and the child knows it not.
+        """
+        if not self.is_running() or self._stopping:
+            return
+        self._pausing = True
+        self._alarm.wake()
+        if self._shipping is not None:
+            self._shipping.pause()
+        deadline_s = time.monotonic() + _PAUSE_S
+        for worker in self._workers:
+            worker.join(max(0.0, deadline_s - time.monotonic()))
+
+    def go_on_after_fork(self) -> None:
+        """After a fork, in the parent: where the threads left off."""
+        if not self._pausing:
+            return
+        self._pausing = False
+        for worker in self._workers:
+            worker.go_on()
+
     def begin_in_child(self) -> None:
         """After a fork, in the child: nothing of the parent's is kept, sampling begins anew under the child's id."""
-        self._threads = []
+        session, self._session = self._session, None
+        self._sampling = self._sending = None
         if not self._follows_forks:
             return
+        if session is not None:
+            session.close()  # of the parent's sampler the child has the memory, not the thread
         self._identity = replace(self._identity, process_id=os.getpid())
-        self._start_threads()
+        # What the collector told the parent holds here too: a child that lives for a moment asks nothing.
+        self._start_threads(ask=False)
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             # multiprocessing ends its children without running atexit.
@@ -231,19 +286,69 @@ class Profiler:
             )
 
 
+class _Worker:
+    """A thread that can end for the length of a fork and go on as another one.
+
+    ``body`` returns when it is told to pause, or for good.
+    """
+
+    def __init__(self, name: str, body: Callable[[], None]) -> None:
+        self._name, self._body = f"{OWN_THREADS}{name}", body
+        self._waiting: threading.Thread | None = None
+        self.thread = self._made()
+
+    def _made(self) -> threading.Thread:
+        return threading.Thread(target=self._body, name=self._name, daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def is_alive(self) -> bool:
+        return self.thread.is_alive()
+
+    def join(self, timeout_s: float) -> None:
+        self.thread.join(timeout_s)
+
+    def go_on(self) -> None:
+        """Begin again what was paused; a thread that is late to pause is followed by the one that goes on."""
+        late = self.thread if self.thread.is_alive() else None
+        self.thread = self._made() if late is None else self._after(late)
+        self.thread.start()
+
+    def _after(self, late: threading.Thread) -> threading.Thread:
+        def wait_and_go_on() -> None:
+            late.join()
+            self._body()
+
+        return threading.Thread(target=wait_and_go_on, name=self._name, daemon=True)
+
+
 def _hook_forks() -> None:
     global _hooked
     if not _hooked and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )
         _hooked = True
+
+
+# Nothing is logged here: in the child of a fork a handler's lock may be held for ever by a thread that is not there.
+def _before_fork() -> None:
+    for profiler in list(_running):
+        with suppress(Exception):
+            profiler.pause_for_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for profiler in list(_running):
+        with suppress(Exception):
+            profiler.go_on_after_fork()
 
 
 def _after_fork_in_child() -> None:
     for profiler in list(_running):
-        try:
+        with suppress(Exception):
             profiler.begin_in_child()
-        except Exception as error:
-            log.warning("kibitz is not started in this child: %s: %s", type(error).__name__, error)
 
 
 _started: Profiler | None = None

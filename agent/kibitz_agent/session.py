@@ -70,6 +70,7 @@ class Session:
         self._aggregator = Aggregator(sampler)
         self._memory_bytes = memory_bytes
         self._kill_switch = kill_switch or KillSwitch()
+        self._earlier_cpu_ns = 0
         now_ns = clock.monotonic_ns()
         self._schedule = Schedule(configuration.settings.sampling_interval_ns, now_ns, random)
         self._cpu_limit = CpuLimit(self._agent_cpu_ns, now_ns)
@@ -129,13 +130,21 @@ class Session:
         self._began_tally, self._began_missed = self._sampler.tally(), self._schedule.missed_ticks
         self._peak_bytes = 0
 
+    def pause(self) -> None:
+        """Look no more until `turn` is called again, which may be on another thread: for the length of a fork."""
+        self._sampler.rest()
+        self._earlier_cpu_ns += self._clock.thread_time_ns()
+        self._last_tick_ns = None
+        self._schedule.rest(self._clock.monotonic_ns())
+
     def close(self) -> None:
         """End the sampler; what was not flushed is lost."""
         self._sampler.close()
 
     @property
     def _agent_cpu_ns(self) -> int:
-        return self._clock.thread_time_ns() + self._outlet.cpu_ns + self._sampler.tally().cpu_ns
+        own_ns = self._earlier_cpu_ns + self._clock.thread_time_ns()
+        return own_ns + self._outlet.cpu_ns + self._sampler.tally().cpu_ns
 
     def _tick(self, now_ns: int, max_depth: int) -> None:
         last_ns = self._last_tick_ns

@@ -23,6 +23,10 @@ from kibitz_agent.session import Clock
 _MAX_PENDING_BYTES = 4 << 20
 
 
+def _PAUSE() -> None:  # noqa: N802 - a constant that is a job
+    """The job that makes `Shipping.run` return."""
+
+
 class Shipping:
     """A queue of jobs and what is done with each. ``woken`` is called when the settings may have changed."""
 
@@ -45,6 +49,7 @@ class Shipping:
         self._pending: Profile | None = None
         self._pending_ns = 0
         self._logged: set[str] = set()
+        self._earlier_cpu_ns = 0
 
     @property
     def is_free(self) -> bool:
@@ -69,10 +74,15 @@ class Shipping:
         self.send()
         self._jobs.put(None)
 
+    def pause(self) -> None:
+        """Have `run` return once the jobs before this one are done; it may be called again, on another thread."""
+        self._jobs.put(_PAUSE)
+
     def run(self) -> None:
-        """Do jobs until `end`. No failure of a reporter ends it."""
-        while (job := self._jobs.get()) is not None:
+        """Do jobs until `end` or `pause`. No failure of a reporter ends it."""
+        while (job := self._jobs.get()) is not None and job is not _PAUSE:
             self.do(job)
+        self._earlier_cpu_ns = self.cpu_ns
 
     def do_all(self) -> None:
         """Do the jobs that are there and return: `run` for tests and for single-threaded use."""
@@ -90,7 +100,7 @@ class Shipping:
             self._log_once(f"reporting failed unexpectedly: {type(error).__name__}: {error}")
         finally:
             self._jobs_done += 1
-            self.cpu_ns = self._clock.thread_time_ns()
+            self.cpu_ns = self._earlier_cpu_ns + self._clock.thread_time_ns()
 
     def _put(self, job: Callable[[], None]) -> None:
         self._jobs_in += 1

@@ -363,3 +363,106 @@ def test_package_imports_nothing_heavy_by_itself():
         check=True,
     ).stdout.split()
     assert not {"logging", "json", "threading", "psutil", "kibitz_agent.profiler"} & set(out)
+
+
+FORKS = """
+import warnings
+warnings.simplefilter("error")
+profiler.start()
+work(3)
+for _ in range(40):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+before = taken()
+work(3)
+profiler.stop()
+print(threading.active_count())
+"""
+
+
+def test_fork_finds_no_thread_of_the_agent_and_the_parent_loses_nothing(tmp_path: Path):
+    outcome = run(FORKS, tmp_path)
+    # CPython 3.12 and newer warn when a process with more than one thread is forked; here that would be an error.
+    assert (outcome.status, outcome.err, outcome.out) == (0, "", "1\n")
+    (profile,) = outcome.profiles
+    assert profile["samples"] >= 4
+
+
+def test_child_of_a_childs_fork_reports_once_under_its_own_id(tmp_path: Path):
+    outcome = run(
+        """
+        profiler.start()
+        work(2)
+        if os.fork() == 0:
+            work(2)
+            if os.fork() == 0:
+                work(2)
+                sys.exit(0)
+            os.wait()
+            sys.exit(0)
+        os.wait()
+        """,
+        tmp_path,
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    assert len(outcome.profiles) == 3
+    assert len({profile["process_id"] for profile in outcome.profiles}) == 3
+    assert all(profile["pid"] == profile["process_id"] for profile in outcome.profiles)
+    assert len({profile["token"] for profile in outcome.profiles}) == 3
+
+
+def test_fork_while_a_report_is_in_flight_neither_waits_for_it_nor_sends_it_twice(tmp_path: Path):
+    outcome = run(
+        """
+        reporting, release = threading.Event(), threading.Event()
+        class Slow(Lines):
+            def report(self, profile):
+                if os.getpid() == parent:
+                    reporting.set()
+                    release.wait(60)
+                super().report(profile)
+        parent = os.getpid()
+        profiler = Profiler(Slow(), Identity("g", "i", os.getpid()), Settings(sampling_interval_ms=1, minimum_reporting_ms=0))
+        profiler.start()
+        work(3)
+        profiler.flush()
+        reporting.wait(60)
+        begun = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            work(2)
+            sys.exit(0)
+        assert time.monotonic() - begun < 5
+        assert os.waitpid(child, 0)[1] == 0
+        release.set()
+        work(2)
+        """,
+        tmp_path,
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    tokens = [profile["token"] for profile in outcome.profiles]
+    assert len(tokens) == len(set(tokens)) >= 3
+
+
+def test_process_forked_behind_pythons_back_starts_anew_when_asked_to(tmp_path: Path):
+    outcome = run(
+        """
+        import ctypes
+        profiler.start()
+        work(2)
+        child = ctypes.CDLL(None).fork()
+        if child == 0:
+            assert not profiler.is_running()
+            profiler.stop()
+            assert profiler.start()
+            work(2)
+            profiler.stop()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """,
+        tmp_path,
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    assert len({profile["process_id"] for profile in outcome.profiles}) == 2
