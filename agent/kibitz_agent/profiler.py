@@ -39,6 +39,7 @@ DEFAULT_COLLECTOR = "http://127.0.0.1:8787"
 _RETRY_S = 60.0
 # How long a fork may be held up, at most, by the agent's threads coming to a safe point.
 _PAUSE_S = 0.5
+_GO_ON_S = 0.001
 _MAX_RETRY_S = 3600.0
 
 _running: weakref.WeakSet[Profiler] = weakref.WeakSet()
@@ -294,11 +295,7 @@ class _Worker:
 
     def __init__(self, name: str, body: Callable[[], None]) -> None:
         self._name, self._body = f"{OWN_THREADS}{name}", body
-        self._waiting: threading.Thread | None = None
-        self.thread = self._made()
-
-    def _made(self) -> threading.Thread:
-        return threading.Thread(target=self._body, name=self._name, daemon=True)
+        self.thread = threading.Thread(target=body, name=self._name, daemon=True)
 
     def start(self) -> None:
         self.thread.start()
@@ -312,15 +309,16 @@ class _Worker:
     def go_on(self) -> None:
         """Begin again what was paused; a thread that is late to pause is followed by the one that goes on."""
         late = self.thread if self.thread.is_alive() else None
-        self.thread = self._made() if late is None else self._after(late)
-        self.thread.start()
 
-    def _after(self, late: threading.Thread) -> threading.Thread:
-        def wait_and_go_on() -> None:
-            late.join()
+        def body() -> None:
+            # Let go of the lock at once: whoever has forked waits for this thread to have begun, and has things to do.
+            time.sleep(_GO_ON_S)
+            if late is not None:
+                late.join()
             self._body()
 
-        return threading.Thread(target=wait_and_go_on, name=self._name, daemon=True)
+        self.thread = threading.Thread(target=body, name=self._name, daemon=True)
+        self.thread.start()
 
 
 def _hook_forks() -> None:
