@@ -452,7 +452,7 @@ def test_process_forked_behind_pythons_back_starts_anew_when_asked_to(tmp_path: 
         import ctypes
         profiler.start()
         work(2)
-        child = ctypes.CDLL(None).fork()
+        child = ctypes.PyDLL(None).fork()  # with the interpreter lock held, as C code that forks has to
         if child == 0:
             assert not profiler.is_running()
             profiler.stop()
