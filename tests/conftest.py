@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 import os
 import shutil
 import subprocess
@@ -61,16 +61,10 @@ def targets(root: Path) -> Path:
 def stand_in(root: Path) -> Callable[[str], ModuleType]:
     """``stand_in("fake_github")``: that module of tests/stand_ins."""
 
-    @functools.cache
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, root / "tests" / "stand_ins" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    folder = str(root / "tests" / "stand_ins")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module
 
 
 @pytest.fixture(scope="session")

@@ -377,7 +377,9 @@ def test_a_wrong_environment_is_explained(changes: dict[str, str], said: str) ->
 
 
 def test_an_unknown_forge_is_refused() -> None:
-    with pytest.raises(ForgeError, match="expected a forge \\(github\\), got 'sourceforge'"):
+    with pytest.raises(
+        ForgeError, match="expected a forge \\(bitbucket, codecommit, github, gitlab\\), got 'sourceforge'"
+    ):
         connect("sourceforge", {})
 
 

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--post",
         metavar="FORGE",
-        help="also put new findings on the pull request: github, or auto for that of the CI system around",
+        help="also put new findings on the pull request: github, gitlab, bitbucket, codecommit, or auto (what CI runs for)",
     )
     parser.add_argument(
         "--dry-run",

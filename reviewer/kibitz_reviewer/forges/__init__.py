@@ -19,7 +19,10 @@ from kibitz_reviewer.forges.plan import Comment, Dialect, Hunks
 from kibitz_reviewer.forges.talk import Pull, Summary, Talk, Thread
 
 FORGES = {
+    "bitbucket": "kibitz_reviewer.forges.bitbucket",
+    "codecommit": "kibitz_reviewer.forges.codecommit",
     "github": "kibitz_reviewer.forges.github",
+    "gitlab": "kibitz_reviewer.forges.gitlab",
 }
 
 

@@ -20,7 +20,6 @@ from kibitz_reviewer.forges.rest import RefusedError, UnreachableError
 from kibitz_reviewer.forges.talk import Pull, Talk
 
 ATTEMPTS = 3
-MORE = "**Kibitz** has more to say about this change."
 SUPERSEDED = "**Kibitz**: see its other summary."
 
 
@@ -135,7 +134,7 @@ class _State:
         if not self.plan.comments and (not self.plan.rest or not first):
             self._refresh(inline, self.plan.rest)
             return Posted(0, len(self.plan.rest), known)
-        text = self._text(inline, self.plan.rest) if first else MORE
+        text = self._text(inline, self.plan.rest) if first else ""
         refused = self.forge.post(self.plan.comments, text)
         left = [*(finding for comment in refused for finding in comment.findings), *self.plan.rest]
         inline -= _count(refused)

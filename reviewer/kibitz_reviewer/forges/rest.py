@@ -176,7 +176,9 @@ class Rest:
             return RefusedError(status, "the forge refused")
         errors = answer.get("errors") or []
         details = "; ".join(map(_said, errors if isinstance(errors, list) else [errors]))[:500]
-        message = str(answer.get("message") or "the forge refused")[:500]
+        error = answer.get("error")
+        said = answer.get("message") or (error.get("message") if isinstance(error, dict) else error)
+        message = str(said or "the forge refused")[:500]
         return RefusedError(status, self.redacted(message), self.redacted(details))
 
     def redacted(self, text: str) -> str:

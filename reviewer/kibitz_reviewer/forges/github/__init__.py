@@ -25,6 +25,8 @@ API = "https://api.github.com"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+\Z", re.ASCII)
 _PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)\Z")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+# A review must say something, even where its comments say it all.
+MORE = "**Kibitz** has more to say about this change."
 _MAY_WRITE = ("admin", "maintain", "write")
 
 FORBIDDEN = (
@@ -165,7 +167,7 @@ class GitHub:
         return []
 
     def _review(self, comments: Sequence[Comment], body: str) -> None:
-        payload: dict[str, object] = {"event": "COMMENT", "body": body}
+        payload: dict[str, object] = {"event": "COMMENT", "body": body or MORE}
         head = self._seen[0].head if self._seen else self.pull().head
         if head:
             payload["commit_id"] = head
