@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
+# Shown on a screen nobody may look at: that is not handling.
+SHOWS = ("print", "str", "repr", "type")
+
 
 class CaughtEverything(Rule):
     """Handler catches errors nobody meant it to.
@@ -89,6 +92,9 @@ class CaughtEverything(Rule):
         """Whether the error is at least told to somebody."""
         if all(isinstance(s, ast.Pass) for s in handler.body):
             return True  # said by swallowed-exception
+        calls = [n for s in handler.body for n in ast.walk(s) if isinstance(n, ast.Call)]
+        if calls and all(isinstance(c.func, ast.Name) and c.func.id in SHOWS for c in calls):
+            return False
         uses = (
             any(isinstance(n, ast.Name) and n.id == handler.name for s in handler.body for n in ast.walk(s))
             if handler.name

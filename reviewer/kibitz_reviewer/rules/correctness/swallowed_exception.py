@@ -6,7 +6,25 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+
+# Errors that tell of a mistake, where others are a way of asking (a missing key, a file that is gone).
+MISTAKES = frozenset(
+    {
+        "ValueError",
+        "TypeError",
+        "RuntimeError",
+        "ZeroDivisionError",
+        "ArithmeticError",
+        "AssertionError",
+        "NameError",
+        "MemoryError",
+        "SystemError",
+        "OverflowError",
+        "EnvironmentError",
+        "IOError",
+    }
+)
 
 
 class SwallowedException(Rule):
@@ -86,6 +104,21 @@ class SwallowedException(Rule):
                     handler,
                     "Every error is dropped here without a word. Catch the exception you expect, or log it.",
                 )
+            elif _is_specific(module, handler) and not _is_explained(module, handler):
+                yield self.finding(
+                    module,
+                    handler,
+                    "This error is dropped without a word. Say why in a comment, or log it.",
+                    severity=Severity.INFO,
+                    confidence=Confidence.LOW,
+                )
+
+
+def _is_specific(module: Module, handler: ast.ExceptHandler) -> bool:
+    """Whether a handler names errors that seldom are a way of asking."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = {module.qualified_name(kind) or "" for kind in kinds if kind is not None}
+    return bool(names) and names <= MISTAKES and all(isinstance(s, ast.Pass) for s in handler.body)
 
 
 def _is_broad(module: Module, node: ast.expr | None) -> bool:

@@ -96,7 +96,10 @@ class UncheckedDictGet(Rule):
                 continue
             parent = module.parent(call)
             used = (
-                (isinstance(parent, ast.Attribute) and parent.attr in METHODS)
+                (
+                    isinstance(parent, ast.Attribute)
+                    and (parent.attr in METHODS or self._is_dict(module, call.func.value))
+                )
                 or (isinstance(parent, ast.Subscript) and parent.value is call)
                 or (
                     isinstance(parent, ast.BinOp)

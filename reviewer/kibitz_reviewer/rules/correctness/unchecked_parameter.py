@@ -9,6 +9,8 @@ from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
+NEEDS = ("len", "int", "float", "iter", "sorted", "sum", "max", "min", "abs", "round", "open")
+
 
 class UncheckedParameter(Rule):
     """Public function uses a parameter that may be None as if it never were.
@@ -91,6 +93,12 @@ class UncheckedParameter(Rule):
                 isinstance(parent, ast.Attribute)
                 and parent.value is node
                 and isinstance(parent.ctx, ast.Load)
+            ):
+                return None if _is_conditional(module, node, function) else parent
+            if (
+                isinstance(parent, ast.Call)
+                and parent.args[:1] == [node]
+                and module.qualified_name(parent.func) in NEEDS
             ):
                 return None if _is_conditional(module, node, function) else parent
             if (isinstance(parent, ast.For) and parent.iter is node) or (

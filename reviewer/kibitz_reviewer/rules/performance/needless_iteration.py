@@ -96,5 +96,31 @@ class NeedlessIteration(Rule):
             if len(call.args) == 1 and isinstance(call.args[0], ast.ListComp):
                 yield call, "All items are worked out before the first is looked at. Leave the brackets out."
         for loop in module.nodes(ast.For):
+            if _searches_key(loop):
+                yield loop, "A dictionary finds a key at once. Use `get` or `[]`."
             if len(loop.body) == 1 and isinstance(loop.body[0], ast.Return | ast.Break) and not loop.orelse:
                 yield loop, "This loop never turns twice. Use `next(iter(...))`."
+
+
+def _searches_key(loop: ast.For) -> bool:
+    """``for key, value in table.items(): if key == wanted: return value``."""
+    target, source = loop.target, loop.iter
+    is_items = (
+        isinstance(source, ast.Call)
+        and isinstance(source.func, ast.Attribute)
+        and source.func.attr == "items"
+    )
+    if not is_items or not isinstance(target, ast.Tuple) or len(loop.body) != 1:
+        return False
+    test = loop.body[0]
+    if not isinstance(test, ast.If) or test.orelse or not isinstance(test.body[-1], ast.Return | ast.Break):
+        return False
+    key = target.elts[0]
+    compared = test.test
+    return (
+        isinstance(compared, ast.Compare)
+        and len(compared.ops) == 1
+        and isinstance(compared.ops[0], ast.Eq)
+        and isinstance(key, ast.Name)
+        and key.id in (ast.unparse(compared.left), ast.unparse(compared.comparators[0]))
+    )

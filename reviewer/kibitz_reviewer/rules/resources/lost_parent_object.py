@@ -91,8 +91,6 @@ class LostParentObject(Rule):
             and name_of(module, statement.value.func) in SHARED
             for name in target_names(statement)
         }
-        if not shared:
-            return
         for call in module.calls(
             "multiprocessing.Process",
             "multiprocessing.context.Process",
@@ -103,7 +101,19 @@ class LostParentObject(Rule):
             if not isinstance(definition, FUNCTIONS):
                 continue
             parameters = {a.arg for a in [*definition.args.args, *definition.args.kwonlyargs]}
-            used = {n.id for n in module.within(definition, ast.Name)} & shared - parameters
+            around = module.enclosing_function(definition)
+            local = (
+                {
+                    name
+                    for statement in module.within(around, ast.Assign)
+                    if isinstance(statement.value, ast.Call)
+                    and name_of(module, statement.value.func) in SHARED
+                    for name in target_names(statement)
+                }
+                if around is not None
+                else set()
+            )
+            used = {n.id for n in module.within(definition, ast.Name)} & (shared | local) - parameters
             if used:
                 yield self.finding(
                     module,

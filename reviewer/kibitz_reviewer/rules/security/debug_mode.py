@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 import libcst as cst
@@ -30,6 +31,12 @@ class DebugMode(Rule):
         from flask import Flask
 
         app = Flask(__name__)
+        app.debug = True  # finding
+        """,
+        """
+        from flask import Flask
+
+        app = Flask(__name__)
 
         if __name__ == "__main__":
             app.run(host="127.0.0.1", debug=True)  # finding
@@ -43,6 +50,13 @@ class DebugMode(Rule):
         """,
     )
     compliant = (
+        """
+        from flask import Flask
+
+        app = Flask(__name__)
+        app.testing = True
+        app.config["DEBUG"] = False
+        """,
         """
         import os
         from flask import Flask
@@ -75,6 +89,16 @@ class DebugMode(Rule):
             if module.constant(debug) is True:
                 message = "The debugger lets anyone who meets an error run code. Leave `debug` out."
                 yield self.finding(module, call, message)
+
+        for assign in module.nodes(ast.Assign):
+            for target in assign.targets:
+                name = module.qualified_name(target) or (target.id if isinstance(target, ast.Name) else "")
+                is_app = name.startswith("flask.Flask()") and name.endswith((".debug", ".config[]"))
+                key = module.constant(target.slice) if isinstance(target, ast.Subscript) else "DEBUG"
+                is_setting = name == "DEBUG" and "INSTALLED_APPS" in module.words
+                if ((is_app and key == "DEBUG") or is_setting) and module.constant(assign.value) is True:
+                    message = "The debugger lets anyone who meets an error run code. Leave it off."
+                    yield self.finding(module, assign, message)
 
     def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call):

@@ -24,6 +24,8 @@ _PLACEHOLDER = re.compile(
     r"null|\s|://|^[a-z_.:/-]*$|^[A-Z_.:/-]*$)"
 )
 
+ACCOUNT = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
 
 class HardcodedCredentials(Rule):
     """Password or key is written into the source.
@@ -88,6 +90,16 @@ class HardcodedCredentials(Rule):
                 and "EXAMPLE" not in node.value
             ):
                 yield self._at(module, node, Confidence.HIGH)
+
+        for keyword in module.nodes(ast.keyword):
+            given = keyword.value
+            if keyword.arg in ACCOUNT and isinstance(given, ast.Constant) and given not in named:
+                if (
+                    isinstance(given.value, str)
+                    and len(given.value) >= 16
+                    and not given.value.startswith("testing")
+                ):
+                    yield self._at(module, given, Confidence.MEDIUM)
 
     def _at(self, module: Module, node: ast.Constant, confidence: Confidence) -> Finding:
         message = "A credential is written into the source. Read it from the environment or a secret store, and replace this one."

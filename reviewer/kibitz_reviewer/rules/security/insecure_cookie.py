@@ -97,6 +97,17 @@ class InsecureCookie(Rule):
                         module, setting, f"Others can read cookies of this application. Set `{name}` to True."
                     )
 
+        for call in module.method_calls("update", "from_mapping"):
+            wrong = [
+                k.arg
+                for k in call.keywords
+                if k.arg and SETTING.fullmatch(k.arg) and is_false(module, k.value)
+            ]
+            if wrong:
+                yield self.finding(
+                    module, call, f"Others can read cookies of this application. Set `{wrong[0]}` to True."
+                )
+
     def _is_set(self, module: Module, call: ast.Call, name: str) -> bool:
         value = keyword(call, name)
         return value is not None and not is_false(module, value)

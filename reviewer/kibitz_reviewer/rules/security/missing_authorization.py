@@ -13,7 +13,7 @@ from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
 VERBS = ("route", "get", "post", "put", "patch", "delete", "api_route")
 GUARD = re.compile(
-    r"(?i)login|logged|auth|permission|current_user|role|session|token|abort\(40[13]|jwt|is_admin|require|Depends|Security|credential|secret|signature|hmac|api_?key|forbidden|password|csrf|csrf_protect"
+    r"(?i)login|logged|auth|permission|current_user|role|session|token|abort\(40[13]|jwt|is_admin|require|Depends|Security|credential|signature|hmac|api_?key|forbidden|password|csrf|csrf_protect"
 )
 APP_GUARD = re.compile(r"before_request|dependencies\s*=|add_middleware|permission_classes|LoginRequired")
 

@@ -38,6 +38,7 @@ class WeakHash(Rule):
     cwe = (328, 916)
     aliases = ("python/insecure-hashing-hashlib@v1.0", "python/insecure-hashing@v1.0")
     triggers = ("hashlib",)
+    supersedes = ("broken-hash",)
     noncompliant = (
         """
         import hashlib
