@@ -101,7 +101,14 @@ class Calls(Library):
     ) -> Value:
         """Call ``callee``, whichever of the things it may be."""
         results: list[Value] = []
+        builtin = (
+            {f"{obj.kind}()." for _, obj in self.objects(self.state, receiver) if obj.cls is None}
+            if receiver
+            else set()
+        )
         for ref in callee.refs:
+            if type(ref) is External and builtin and ref.name.startswith(tuple(builtin)):
+                continue
             if type(ref) is FunctionRef:
                 results.append(self.call_function(ref, args, keywords, node))
             elif type(ref) is ClassRef:

@@ -9,7 +9,7 @@ import sys
 from kibitz_reviewer.dataflow import fold
 from kibitz_reviewer.dataflow.guards import NORMALISED, fixes_host
 from kibitz_reviewer.dataflow.machine import externals
-from kibitz_reviewer.dataflow.models import SinkModel
+from kibitz_reviewer.dataflow.models import SinkModel, SourceModel
 from kibitz_reviewer.dataflow.state import Object
 from kibitz_reviewer.dataflow.statements import GoneError, Statements
 from kibitz_reviewer.dataflow.values import (
@@ -26,6 +26,7 @@ from kibitz_reviewer.dataflow.values import (
     mixed,
     of_constant,
 )
+from kibitz_reviewer.engines.names import BUILTINS
 
 NORETURN = frozenset(
     {
@@ -83,6 +84,23 @@ DATABASE = re.compile(
 )
 SQL = re.compile(
     r"(?is)\s*(?:select|insert|update|delete|replace|with|create|drop|alter|truncate|merge|grant|call|exec|pragma|show|explain|use|set)\b"
+)
+#: Names of functions that answer with something of their own rather than with what they are given.
+ELSEWHERE = re.compile(
+    r"(?i)(?:^|_)(?:get|find|load|fetch|query|lookup|search|read|count|exists|has|is|check|verify|hash|hashpw|encrypt|sign|create|save|insert|add|delete"
+    r"|send|log|select|first|all|filter|by|redirect|render|template|response|respond|jsonify|open|connect|execute|run|call|start|register|login|auth\w*|post|put|patch|update|set|write|dump|dumps|abort|url_for|flash|client|session|model|objects|info|debug|warning|error)(?:_|$)|(?:Response|Error|Exception|Form|Serializer|Model|Client|Config|Schema)$"
+)
+REQUEST = re.compile(r"(?i)request|wrap|param|input|form|query|args")
+REQUESTS = frozenset(
+    {
+        "flask.request",
+        "django.http.HttpRequest()",
+        "request()",
+        "fastapi.Request()",
+        "starlette.requests.Request()",
+        "quart.request",
+        "bottle.request",
+    }
 )
 #: What a receiver is called where the file does not show what it is.
 RECEIVERS = {
@@ -220,8 +238,8 @@ class Library(Statements):
         shell = keywords.get("shell", of_constant(False))
         items = self.known_items(value)
         if items is not None:
-            program = items[0].constant if items else None
-            if isinstance(program, str) and SHELLS.search(program) and len(items) > 2:
+            programs = items[0].constants or () if items else ()
+            if any(isinstance(p, str) and SHELLS.search(p) for p in programs) and len(items) > 2:
                 script = mixed([self.deep(item) for item in items[2:]])
                 self.report(model, node, script, f"`{ast.unparse(node.func)}`")
                 return False
@@ -273,10 +291,30 @@ class Library(Statements):
         if not receiver and CONVERTING.match(last) and not CLEANING.search(last) and "()" not in name:
             parts = mixed([self.deep(each) for each in given])
             return Value(parts.taints, refs=frozenset((External(result),)), unknown=True)
+        passed = self._through_unknown(name, last, given, node)
+        if passed is not None:
+            return passed
         callbacks = [arg for arg in given if any(type(ref) is FunctionRef for ref in arg.refs)]
         if callbacks and last in RUNNERS:
             return self._run_callback(args, keywords, node)
         return Value(refs=frozenset((External(result),)), unknown=True)
+
+    def _through_unknown(self, name: str, last: str, given: list[Value], node: ast.AST) -> Value | None:
+        """A call of code that is not here: by its name it may give back what it got, or wrap a request."""
+        root = name.partition(".")[0].partition("(")[0]
+        if (
+            root in sys.stdlib_module_names
+            or root in BUILTINS
+            or CLEANING.search(last)
+            or ELSEWHERE.search(last)
+        ):
+            return None
+        if REQUEST.search(last) and any(each in REQUESTS for arg in given for each in externals(arg)):
+            text = " ".join(self.here.home.module.segment(node).split())[:60]
+            taint = self.source(node, SourceModel("remote", "made of a request"), f"`{text}`")
+            return Value(frozenset((taint,)), unknown=True)
+        taints = mixed([self.deep(each) for each in given]).taints
+        return Value(taints, refs=frozenset((External(f"{name}()"),)), unknown=True) if taints else None
 
     def _passed_on(self, name: str, given: list[Value], result: str) -> Value:
         constants = fold.function(name, given)
@@ -464,6 +502,8 @@ class Library(Statements):
         kinds = self.models.sanitizer_methods.get(name)
         if kinds is not None:
             return value.cleaned(kinds)
+        if CLEANING.search(name):
+            return HARMLESS
         if name in ("replace", "translate", "sub") and args and isinstance(args[0].constant, str):
             return value.cleaned(REPLACED.get(args[0].constant, ()))
         if name in ("get", "pop", "setdefault", "getlist", "getfirst") and args:
