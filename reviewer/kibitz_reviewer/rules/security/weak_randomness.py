@@ -119,6 +119,11 @@ def _is_secret(module: Module, call: ast.Call) -> bool:
 
 def _cookies(module: Module, function: ast.AST, made: set[str]) -> list[str]:
     """``cookie`` if what was made goes into one."""
+    for assign in module.within(function, ast.Assign):
+        places = [ast.unparse(t.value) for t in assign.targets if isinstance(t, ast.Subscript)]
+        if any(SECRET.search(place) for place in places):
+            if any(isinstance(n, ast.Name) and n.id in made for n in ast.walk(assign.value)):
+                return ["session"]
     for call in module.within(function, ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "set_cookie":
             if any(isinstance(n, ast.Name) and n.id in made for a in call.args for n in ast.walk(a)):
