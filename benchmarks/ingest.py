@@ -3,8 +3,11 @@
     python benchmarks/ingest.py [--quick]
 
 A running ``kibitz serve`` and, as the floor, a server of the same kind that reads each body and answers 204. Both get the
-same reports (2,000 stacks each) from the same two clients, in alternating batches. Reported: reports per second, CPU
-milliseconds of the server per report, the ratio of both to the floor, and bytes on disk per report.
+same reports (2,000 stacks each) from the same 32 clients, in alternating batches. Reports are of two shapes: "service",
+whose stacks share their beginnings as those of a program do (some 4,000 nodes), and "wide", random walks that share next
+to nothing (some 20,000 nodes). Reported: reports per second, CPU milliseconds of the server per report, the ratio of both
+to the floor, bytes on disk per report, the server's memory; and the same reports put into DuckDB as rows, one transaction
+for every 32, by this process, without HTTP.
 """
 
 from __future__ import annotations
@@ -25,9 +28,9 @@ from pathlib import Path
 import psutil
 
 from kibitz_agent import wire
-from kibitz_agent.profile import Frame, Header, ProfileBuilder
+from kibitz_agent.profile import Frame, Header, Profile, ProfileBuilder
 
-CLIENTS = 2
+CLIENTS = 32
 
 STUB = """
 import socket, sys
@@ -46,24 +49,39 @@ create_server(app, sockets=[listener], threads=8).run()
 """
 
 
-def reports(count: int, stacks: int) -> list[bytes]:
-    """Reports of one service: random walks over one call graph, so that most stacks recur."""
-    rng = random.Random(1)
+def frame(place: int) -> Frame:
+    return Frame(f"service.module{place % 20}:Class.method_{place}", f"service/module{place % 20}.py", place)
+
+
+def wide_stacks(rng: random.Random, count: int) -> list[list[Frame]]:
+    """Random walks over one call graph."""
     pool = []
-    for _ in range(stacks * 2):
+    for _ in range(count):
         place, stack = 0, [Frame("__main__:<module>", "app.py", 1)]
         for _ in range(rng.randint(5, 30)):
             place = (place * 7 + rng.choice([1, 1, 1, 2, 3])) % 400
-            stack.append(
-                Frame(
-                    f"service.module{place % 20}:Class.method_{place}",
-                    f"service/module{place % 20}.py",
-                    place,
-                )
-            )
+            stack.append(frame(place))
         pool.append(stack)
-    bodies = []
-    now = time.time_ns()
+    return pool
+
+
+def service_stacks(rng: random.Random, count: int) -> list[list[Frame]]:
+    """Paths down one call tree that branches the more the deeper it is, after a common beginning."""
+    pool = [[Frame("__main__:<module>", "app.py", 1), *(frame(place) for place in range(8))]]
+    while len(pool) < count:
+        above = pool[max(0, len(pool) - rng.randint(1, 200))]
+        pool.append([*above, frame(rng.randrange(400))] if len(above) < 40 else above[: rng.randint(9, 30)])
+    return pool
+
+
+SHAPES = {"service": service_stacks, "wide": wide_stacks}
+
+
+def profiles(count: int, stacks: int, shape: str, ended: list[float] | None = None) -> list[Profile]:
+    """Reports of one service, most of whose stacks recur; ``ended`` gives their times, all now without it."""
+    rng = random.Random(1)
+    pool = SHAPES[shape](rng, stacks * 2)
+    made = []
     for number in range(count):
         builder = ProfileBuilder()
         for stack in rng.sample(pool, stacks):
@@ -72,9 +90,10 @@ def reports(count: int, stacks: int) -> list[bytes]:
                 (rng.randint(1, 30), 10_000_000, 5_000_000),
                 {"thread": "MainThread", "state": "running"},
             )
-        header = Header(group="bench", instance=f"i-{number % 10}", start_ns=now - 10**9, end_ns=now)
-        bodies.append(wire.encode(builder.build(header)))
-    return bodies
+        end = int((ended[number] if ended else time.time()) * 1e9)
+        header = Header(group="bench", instance=f"i-{number % 10}", start_ns=end - 10**9, end_ns=end)
+        made.append(builder.build(header))
+    return made
 
 
 def start(command: list[str]) -> tuple[subprocess.Popen[str], int]:
@@ -108,14 +127,39 @@ def batch(process: subprocess.Popen[str], port: int, bodies: list[bytes], token:
     return len(bodies) / (time.perf_counter() - begun), (sum(times()[:2]) - cpu) / len(bodies) * 1000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="a smoke run")
-    args = parser.parse_args()
-    rounds, count, stacks = (1, 10, 200) if args.quick else (8, 100, 2000)
-    bodies = reports(count, stacks)
+def duckdb_rate(made: list[Profile], folder: str) -> tuple[float, float] | None:
+    """(reports a second, CPU milliseconds a report) of rows in DuckDB; None where it is not installed."""
+    try:
+        import duckdb
+    except ImportError:
+        return None
+    rows = [
+        [
+            (number, ";".join(frame.name for frame in frames), dict(labels).get("state"), *values)
+            for frames, labels, values in profile.stacks()
+        ]
+        for number, profile in enumerate(made)
+    ]
+    import pyarrow as pa
+
+    with duckdb.connect(str(Path(folder) / "rows.duckdb")) as connection:
+        connection.execute(
+            "CREATE TABLE samples (report INT, stack VARCHAR, state VARCHAR, samples BIGINT, wall BIGINT, cpu BIGINT)"
+        )
+        cpu, begun = time.process_time(), time.perf_counter()
+        for first in range(0, len(rows), CLIENTS):
+            together = [row for report in rows[first : first + CLIENTS] for row in report]
+            names = ["report", "stack", "state", "samples", "wall", "cpu"]
+            batch = pa.table(dict(zip(names, zip(*together, strict=True), strict=True)))
+            connection.execute("INSERT INTO samples SELECT * FROM batch")
+            del batch
+        wall = time.perf_counter() - begun
+        return len(rows) / wall, (time.process_time() - cpu) / len(rows) * 1000
+
+
+def measured(shape: str, rounds: int, count: int, stacks: int, *, quick: bool) -> None:
+    made = profiles(count, stacks, shape)
+    bodies = [wire.encode(profile) for profile in made]
     with tempfile.TemporaryDirectory() as folder:
         servers = {
             "kibitz": start(
@@ -128,41 +172,51 @@ def main() -> None:
             for number in range(rounds + 1):
                 for name in random.sample(sorted(servers), len(servers)):
                     figures = batch(*servers[name], bodies, f"{name}-{number}")
-                    if (
-                        number or args.quick
-                    ):  # the first fills the dictionary, as a service's first report does
+                    if number or quick:  # the first fills the dictionary, as a service's first report does
                         results[name].append(figures)
-            size = sum(path.stat().st_size for path in Path(folder).iterdir())
+            memory = psutil.Process(servers["kibitz"][0].pid).memory_info().rss
         finally:
             for process, _ in servers.values():
                 process.terminate()
                 process.wait()
                 assert process.stdout is not None
                 process.stdout.close()
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
     medians = {
         name: [statistics.median(column) for column in zip(*rows, strict=True)]
         for name, rows in results.items()
     }
+    with tempfile.TemporaryDirectory() as folder:
+        rows = duckdb_rate(made, folder)
+    if rows:
+        medians["duckdb rows"] = list(rows)
     for name, (rate, cpu_ms) in medians.items():
-        print(
-            json.dumps(
-                {
-                    "benchmark": "ingest",
-                    "server": name,
-                    "reports_per_s": round(rate),
-                    "cpu_ms_per_report": round(cpu_ms, 2),
-                }
-            )
-        )
-    ratios = {
+        line = {"benchmark": "ingest", "shape": shape, "server": name}
+        print(json.dumps({**line, "reports_per_s": round(rate), "cpu_ms_per_report": round(cpu_ms, 2)}))
+    summary = {
         "benchmark": "ingest",
+        "shape": shape,
         "stacks_per_report": stacks,
+        "nodes_per_report": round(statistics.mean(len(profile.node_parent) for profile in made)),
         "bytes_sent_per_report": round(statistics.mean(map(len, bodies))),
         "rate_of_stub": round(medians["kibitz"][0] / medians["stub"][0], 3),
         "cpu_over_stub": round(medians["kibitz"][1] / medians["stub"][1], 2) if medians["stub"][1] else None,
+        "reports": (rounds + 1) * count,
         "bytes_on_disk_per_report": round(size / ((rounds + 1) * count)),
+        "rss_mb": round(memory / 1e6),
     }
-    print(json.dumps(ratios))
+    print(json.dumps(summary))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    args = parser.parse_args()
+    rounds, count, stacks = (1, 40, 200) if args.quick else (9, 224, 2000)
+    for shape in SHAPES:
+        measured(shape, rounds, count, stacks, quick=args.quick)
 
 
 if __name__ == "__main__":

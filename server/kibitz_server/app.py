@@ -15,7 +15,7 @@ from kibitz_server.config import Config
 from kibitz_server.ingest import MAX_COMPRESSED_BYTES
 from kibitz_server.query import QueryError
 from kibitz_server.settings import SettingsError
-from kibitz_server.store import Store, StoreError
+from kibitz_server.store import BusyError, Store, StoreError
 from kibitz_server.web import views
 
 log = logging.getLogger("kibitz.server")
@@ -63,6 +63,14 @@ def _handle_errors(app: Flask) -> None:
     @app.errorhandler(SettingsError)
     def settings_error(error: SettingsError) -> Response | tuple[str, int]:
         return answer("ValidationException", 400, str(error))
+
+    @app.errorhandler(BusyError)
+    def busy(error: BusyError) -> Response | tuple[str, int]:
+        response = jsonify(message=f"{error}: come back later")
+        response.status_code = 429
+        response.headers["x-amzn-ErrorType"] = "ThrottlingException"
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
 
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response | tuple[str, int]:

@@ -28,7 +28,7 @@ class Config:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     token: str = ""
-    threads: int = 8
+    threads: int = 32
     detection_interval_s: float = 300.0
     auto_create: bool = True
 

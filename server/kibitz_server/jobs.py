@@ -1,4 +1,4 @@
-"""What a collector does between requests: looking for anomalies, now and then, on one background thread."""
+"""What a collector does between requests, on one background thread: rolling reports up, and looking for anomalies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from kibitz_server.store import Store
 
 log = logging.getLogger("kibitz.server")
 
+_PAUSE_S = 0.005  # for reports that wait to be written
+
 
 class Jobs:
-    """Runs detection over every group each ``interval_s`` seconds, from start() to stop()."""
+    """Rolls up every ``roll_up_s`` seconds and runs detection every ``interval_s``, from start() to stop()."""
 
-    def __init__(self, store: Store, interval_s: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, interval_s: float, clock: Callable[[], float] = time.time, roll_up_s: float = 15.0
+    ) -> None:
         """``clock`` gives epoch seconds."""
         self._store, self._interval_s, self._clock = store, interval_s, clock
+        self._roll_up_s = min(roll_up_s, interval_s)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="kibitz-jobs", daemon=True)
 
@@ -27,7 +32,7 @@ class Jobs:
         self._thread.start()
 
     def stop(self) -> None:
-        """End as soon as the group at work is judged. Harmless when it never began."""
+        """End as soon as the group at work is done with. Harmless when it never began."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -38,7 +43,7 @@ class Jobs:
         return self._stop.is_set()
 
     def run_once(self) -> None:
-        """One round. A group whose detection fails is logged and does not keep the others from theirs."""
+        """One round of detection. A group whose detection fails is logged and does not keep the others from theirs."""
         for group in self._store.groups():
             try:
                 found = anomalies.detect_group(self._store, group.name, self._clock())
@@ -49,9 +54,26 @@ class Jobs:
             if self._stop.is_set():
                 return
 
-    def _loop(self) -> None:
-        while not self._stop.wait(self._interval_s):
+    def roll_up(self) -> None:
+        """Roll up all that waits, in short transactions between which reports are written; then let go of what is old."""
+        for group in self._store.groups():
             try:
-                self.run_once()
+                while not self._stop.is_set() and self._store.roll_up(group.name):
+                    self._stop.wait(_PAUSE_S)
+                self._store.expire(group.name)
+            except Exception:
+                log.exception("rolling up failed for group %s", group.name)
+            if self._stop.is_set():
+                return
+
+    def _loop(self) -> None:
+        waited = 0.0
+        while not self._stop.wait(self._roll_up_s):
+            waited += self._roll_up_s
+            try:
+                self.roll_up()
+                if waited >= self._interval_s:
+                    waited = 0.0
+                    self.run_once()
             except Exception:  # the store: a full disk today may have room tomorrow
-                log.exception("anomaly detection failed; the next round tries again")
+                log.exception("a background job failed; the next round tries again")

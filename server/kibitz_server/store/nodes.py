@@ -7,7 +7,6 @@ prepare two paths of one key. Keys stay in memory: on disk a node is its parent,
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -30,30 +29,35 @@ class DepthError(ValueError):
 
 def depths(parent: Ints) -> Ints:
     """Depth of each node, roots 0. All nodes climb at once, each time twice as far as the time before."""
-    count = len(parent)
-    above = np.append(np.where(parent < 0, count, parent), count)
-    depth = np.append((parent >= 0).astype(np.int64), 0)
-    while (above != count).any():
+    above, depth = _climb(parent)
+    while (above != len(parent)).any():
         depth += depth[above]
         above = above[above]
     return depth[:-1]
 
 
-def levels(depth: Ints) -> list[Ints]:
-    """The nodes of each depth, from the roots down."""
-    order = np.argsort(depth.astype(np.uint16), kind="stable")
-    ends = np.searchsorted(depth[order], np.arange(depth.max(initial=-1) + 2))
-    return [order[start:end] for start, end in pairwise(ends.tolist())]
+def path_keys(parent: Ints, frame: Ints, line: Ints) -> Keys:
+    """Each node's key; nodes whose paths have equal frames and lines have equal keys.
 
-
-def path_keys(parent: Ints, frame: Ints, line: Ints, depth: Ints) -> Keys:
-    """Each node's key; nodes whose paths have equal frames and lines have equal keys."""
+    A node stands for a map x -> scale * x + shift, a path for its nodes' maps one after the other. Maps can be chained
+    in any grouping, so that all paths double in length at each step, whatever their depth.
+    """
     own = _mixed(frame.astype(np.uint64) * _FRAME + line.astype(np.uint64) + _SECRET)
-    by_level = levels(depth)
-    keys = own.copy()
-    for nodes in by_level[1:]:
-        keys[nodes] = _mixed(keys[parent[nodes]] * _PARENT + own[nodes])
-    return keys
+    above, _ = _climb(parent)
+    scale = np.append(own | np.uint64(1), np.uint64(1))
+    shift = np.append(_mixed(own + _PARENT), np.uint64(0))
+    while (above != len(parent)).any():
+        shift += scale * shift[above]
+        scale *= scale[above]
+        above = above[above]
+    return _mixed(shift[:-1] ^ scale[:-1] * _FRAME)
+
+
+def _climb(parent: Ints) -> tuple[Ints, Ints]:
+    """Where each node's climb begins, and the steps so far; one more place, at the end, stands above all roots."""
+    count = len(parent)
+    above = np.append(np.where(parent < 0, count, parent), count)
+    return above, np.append((parent >= 0).astype(np.int64), 0)
 
 
 def _mixed(keys: Keys) -> Keys:
@@ -98,7 +102,7 @@ class NodeTable:
 
     def intern(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, wanted: Ints) -> Ints:
         """Ids of the ``wanted`` rows of a call tree (parents before children); what is unknown of it is added."""
-        keys = path_keys(parent, frame, line, depth)
+        keys = path_keys(parent, frame, line)
         found = self.find(keys[wanted])
         if (found >= 0).all():  # the usual case: a service shows new leaves now and then only
             return found
@@ -117,7 +121,7 @@ class NodeTable:
         depth = depths(whole)
         frames = np.concatenate([self._columns[1, :start], frame])
         lines = np.concatenate([self._columns[2, :start], line])
-        keys = path_keys(whole, frames, lines, depth)
+        keys = path_keys(whole, frames, lines)
         self._append(parent, frame, line, depth[start:], keys[start:])
 
     def _add(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, keys: Keys, rows: Ints) -> None:

@@ -46,37 +46,46 @@ def roll_up(connection: Connection, group_id: int) -> int:
         .limit(MOST_REPORTS)
     )
     rows = connection.execute(query).all()
-    reports: list[tuple[float, Part, Block]] = []
+    found: list[tuple[float, Part, Block]] = []
     for row in rows:
         part = samples.report_part(row.started, row.ended, row.instance, row.revision, row.facts)
-        reports.append((row.ended, part, Block(*codec.decode(row.samples), part.types)))
+        found.append((row.ended, part, Block(*codec.decode(row.samples), part.types)))
     for step in samples.STEPS_S:
-        by_start: dict[float, list[tuple[Part, Block]]] = {}
-        for ended, part, block in reports:
-            by_start.setdefault(ended // step * step, []).append((part, block))
-        for start, found in by_start.items():
-            _add(connection, group_id, step, start, found)
+        found = _added_up(found, step)  # hours are made of the five minutes just made, days of the hours
+        for start, part, block in found:
+            _add(connection, group_id, step, start, part, block)
     done = [row.id for row in rows]
     connection.execute(profiles.update().where(profiles.c.id.in_(done)).values(rolled=1))
     return len(rows)
 
 
-def _add(
-    connection: Connection, group_id: int, step: int, start: float, found: Sequence[tuple[Part, Block]]
-) -> None:
+def _added_up(found: Sequence[tuple[float, Part, Block]], step: int) -> list[tuple[float, Part, Block]]:
+    """(start, part, block) of each bucket of ``step`` seconds that something of ``found``, with its times, falls into."""
+    by_start: dict[float, list[tuple[Part, Block]]] = {}
+    for at, part, block in found:
+        by_start.setdefault(at // step * step, []).append((part, block))
+    return [
+        (
+            start,
+            samples.merged_part([part for part, _ in inside]),
+            codec.merge([block for _, block in inside]) if len(inside) > 1 else inside[0][1],
+        )
+        for start, inside in by_start.items()
+    ]
+
+
+def _add(connection: Connection, group_id: int, step: int, start: float, part: Part, block: Block) -> None:
+    """Add to a bucket, or make it."""
     buckets = schema.buckets
     here = sa.and_(buckets.c.group_id == group_id, buckets.c.step == step, buckets.c.start == start)
     row = connection.execute(sa.select(buckets.c.summary, buckets.c.samples).where(here)).one_or_none()
-    parts = [part for part, _ in found]
-    blocks = [block for _, block in found]
     if row is not None:
         before = samples.part_from_json(row.summary)
-        parts.insert(0, before)
-        blocks.insert(0, Block(*codec.decode(row.samples), before.types))
-    merged = codec.merge(blocks)
+        block = codec.merge([Block(*codec.decode(row.samples), before.types), block])
+        part = samples.merged_part([before, part])
     values = {
-        "summary": samples.part_to_json(samples.merged_part(parts)),
-        "samples": codec.encode(merged.node, merged.labels, merged.values),
+        "summary": samples.part_to_json(part),
+        "samples": codec.encode(block.node, block.labels, block.values),
     }
     if row is not None:
         connection.execute(buckets.update().where(here).values(**values))

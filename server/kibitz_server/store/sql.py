@@ -93,7 +93,8 @@ class SqlStore:
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
         with self._lock:
-            dictionary = self._dictionary(group)
+            # One that has fallen behind another collector's is noticed, and caught up with, when the report is written.
+            dictionary = self._dictionaries.get(group) or self._dictionary(group)
             node, labels = dictionary.intern(profile)
         return self._writer.write(
             _Report(group, profile, token, source, dictionary, node, labels, _encoded(profile, node, labels))

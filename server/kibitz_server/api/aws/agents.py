@@ -33,7 +33,8 @@ def post_agent_profile(collector: Collector, given: Params) -> Params:
     """Keep a profile; returns once it is on disk. A token seen before changes nothing."""
     group = given["profilingGroupName"]
     profile, source = decoded(given["contentType"], given["agentProfile"])
-    collector.group_of_agent(group)
+    if not collector.auto_create:  # else the store makes the group with its first report
+        collector.group(group)
     profile = timed(profile, collector.clock())
     try:
         collector.store.add(
