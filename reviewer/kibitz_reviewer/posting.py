@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+from kibitz_reviewer.config import Config
 from kibitz_reviewer.finding import Finding
 from kibitz_reviewer.forges import ForbiddenError, connect
 from kibitz_reviewer.forges.detect import detected
@@ -16,24 +17,30 @@ from kibitz_reviewer.runner import Review, Target
 from kibitz_reviewer.sources import UnreadableError
 
 
+def manner_of(config: Config, result: Review, *, failed: bool, dry_run: bool = False) -> Manner:
+    """How to publish ``result`` under ``config``; ``failed``: whether its findings fail the check."""
+    lost = frozenset(problem.path for problem in result.problems)
+    return Manner(
+        max_inline=config.max_inline,
+        unreviewed=lost,
+        blind="" in lost,
+        failed=failed,
+        review_drafts=config.review_drafts,
+        review_bots=config.review_bots,
+        once=dry_run,
+    )
+
+
 def post(
-    name: str,
-    targets: Sequence[Target],
-    result: Review,
-    environ: Mapping[str, str],
-    *,
-    failed: bool = False,
-    dry_run: bool = False,
+    name: str, targets: Sequence[Target], result: Review, environ: Mapping[str, str], manner: Manner
 ) -> str:
     """Publish ``result`` on the forge ``name`` ("auto": the one that ``environ`` shows); what was done, as a sentence.
 
-    ``failed``: whether the findings fail the check. Raises ``ForgeError``.
+    With ``manner.once`` the requests are printed instead. Raises ``ForgeError``.
     """
     forge = connect(detected(environ) if name == "auto" else name, environ)
     findings = _written_by_people(targets, result.findings)
-    lost = frozenset(problem.path for problem in result.problems)
-    manner = Manner(unreviewed=lost, blind="" in lost, failed=failed, once=dry_run)
-    if dry_run:
+    if manner.once:
         requests: list[dict[str, object]] = []
         forge.rehearse(requests)
         publish(forge, findings, manner)

@@ -14,6 +14,7 @@ from kibitz_reviewer.finding import Finding, Severity, fingerprinted
 from kibitz_reviewer.forges import ForbiddenError, ForgeError
 from kibitz_reviewer.forges.detect import detected
 from kibitz_reviewer.forges.job_page import show
+from kibitz_reviewer.forges.pipeline import Manner
 from kibitz_reviewer.generated import is_generated
 from kibitz_reviewer.posting import post
 from kibitz_reviewer.runner import Review
@@ -34,7 +35,7 @@ def test_a_fork_loses_no_finding(
     with stand_in("fake_github").FakeGitHub({"a,b.py": "@@ -0,0 +1,3 @@\n+a\n+b\n+c"}) as github:
         github.may_write = False
         environ = github.environ(GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(page))
-        said = post("auto", [], Review(findings=findings(30)), environ)
+        said = post("auto", [], Review(findings=findings(30)), environ, Manner())
     assert "instead" in said
     assert page.read_text().count("mutable-default") == 30
     assert capfd.readouterr().err.count("::warning file=a%2Cb.py,") == 10
@@ -44,7 +45,7 @@ def test_without_a_job_page_the_refusal_stands(stand_in: Callable[[str], Any]) -
     with stand_in("fake_github").FakeGitHub({}) as github:
         github.may_write = False
         with pytest.raises(ForbiddenError, match="pull-requests: write"):
-            post("github", [], Review(findings=findings(1)), github.environ())
+            post("github", [], Review(findings=findings(1)), github.environ(), Manner())
 
 
 def test_text_from_source_cannot_become_a_command() -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kibitz_reviewer.config import Config
     from kibitz_reviewer.runner import Review, Target
     from kibitz_reviewer.targets import Selection
 
@@ -74,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review what ``args`` ask for, publish, and return the exit status."""
+    from kibitz_reviewer.config import ConfigError, for_review
     from kibitz_reviewer.diff import DiffError
     from kibitz_reviewer.targets import SelectionError
 
@@ -81,15 +83,17 @@ def run(args: argparse.Namespace) -> int:
         return _refuse("--dry-run shows what --post FORGE would send: say which forge")
     try:
         selection = _select(args)
-    except (DiffError, SelectionError) as error:
+        configuration = for_review(args.diff, Path.cwd())
+        result = _review(args, selection)
+        result.findings = configuration.kept(result.findings)
+    except (ConfigError, DiffError, SelectionError) as error:
         return _refuse(str(error))
-    result = _review(args, selection)
     try:
         if not args.dry_run or args.output is not None:
             _write(args, result)
     except OSError as error:
         return _refuse(f"--output {args.output}: {error.strerror or error}")
-    if args.post and not _post(args, selection, result):
+    if args.post and not _post(args, selection, configuration.top, result):
         return USAGE
     asked = {target.path for target in selection.targets if target.asked}
     if any(problem.broken and problem.path in asked for problem in result.problems):
@@ -157,13 +161,14 @@ def _write(args: argparse.Namespace, result: Review) -> None:
     print(f"{text.summary(result)} Written to {args.output}.", file=sys.stderr)
 
 
-def _post(args: argparse.Namespace, selection: Selection, result: Review) -> bool:
+def _post(args: argparse.Namespace, selection: Selection, config: Config, result: Review) -> bool:
     from kibitz_reviewer.forges import ForgeError
-    from kibitz_reviewer.posting import post
+    from kibitz_reviewer.posting import manner_of, post
 
     try:
         failed = _status(args.fail_on, result) == FOUND
-        said = post(args.post, selection.targets, result, os.environ, failed=failed, dry_run=args.dry_run)
+        manner = manner_of(config, result, failed=failed, dry_run=args.dry_run)
+        said = post(args.post, selection.targets, result, os.environ, manner)
     except ForgeError as error:
         print(f"kibitz review: --post {args.post}: {error}", file=sys.stderr)
         return False

@@ -1,0 +1,175 @@
+"""What the documentation tells CI systems to run, run: the Action's step, GitLab's, Bitbucket's and CodeBuild's, a hook's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kibitz_reviewer.forges.plan import lines_of
+
+BEFORE = "import json\n"
+AFTER = "import json\nimport subprocess\n\n\ndef run(word, words=[]):\n    words.append(word)\n    return subprocess.call('ls ' + word, shell=True)\n"
+
+
+class Work:
+    """A clone with an origin, its ``main`` and one commit on top."""
+
+    def __init__(self, top: Path, git: str) -> None:
+        self.top, self._git = top / "clone", git
+        subprocess.run([git, "init", "-q", "--bare", str(top / "origin")], check=True)
+        self.top.mkdir()
+        self.git("init", "-q", "-b", "main")
+        self.git("remote", "add", "origin", str(top / "origin"))
+        self.base = self.commit(BEFORE)
+        self.git("push", "-q", "origin", "main")
+        self.git("switch", "-q", "-c", "topic")
+        self.head = self.commit(AFTER)
+        self.git("push", "-q", "origin", "topic")
+
+    def git(self, *words: str) -> str:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(
+            [self._git, *who, *words], cwd=self.top, env=clean, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, text: str) -> str:
+        (self.top / "a.py").write_text(text)
+        self.git("add", "a.py")
+        self.git("commit", "-q", "-m", "Change it")
+        return self.git("rev-parse", "HEAD")
+
+    @property
+    def diff(self) -> str:
+        text = self.git("diff", "main", "topic", "--", "a.py")
+        return text[text.index("@@") :]
+
+    def shell(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        ours = ("GITHUB_", "GIT_", "CI_", "GITLAB_", "BITBUCKET_", "CODEBUILD_", "AWS_", "KIBITZ_")
+        outer = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        outer["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{outer['PATH']}"
+        outer["no_proxy"] = "127.0.0.1"
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.top,
+            env={**outer, **environ},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+
+@pytest.fixture
+def work(tmp_path: Path, need: Callable[[str], str]) -> Work:
+    need("bash")
+    return Work(tmp_path, need("git"))
+
+
+@pytest.fixture(scope="module")
+def snippets(root: Path) -> list[Any]:
+    """The YAML blocks of the page on pull requests."""
+    text = (root / "docs" / "pull-requests.md").read_text()
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
+def review_line(commands: list[str]) -> str:
+    (line,) = [command for command in commands if command.startswith("kibitz review")]
+    return line
+
+
+def test_the_action_reviews_once(
+    work: Work, stand_in: Callable[[str], Any], root: Path, tmp_path: Path
+) -> None:
+    step = yaml.safe_load((root / "action.yml").read_text())["runs"]["steps"][1]
+    program = tmp_path / "runner" / "kibitz" / "bin"
+    program.mkdir(parents=True)
+    (program / "kibitz").symlink_to(Path(sys.executable).parent / "kibitz")
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": work.head}}}))
+    work.git("checkout", "-q", work.base)
+    with stand_in("fake_github").FakeGitHub({"a.py": work.diff}, head=work.head) as github:
+        environ = {
+            **github.environ(GITHUB_EVENT_PATH=str(event), GITHUB_ACTIONS="true"),
+            "RUNNER_TEMP": str(tmp_path / "runner"),
+            "FAIL_ON": "never",
+            "KIBITZ_CHECK_RUN": "1",
+            "KIBITZ_SARIF_UPLOAD": "0",
+            "BASE": work.base,
+            "HEAD": work.head,
+        }
+        assert set(step["env"]) <= set(environ)
+        first = work.shell(step["run"], **environ)
+        assert first.returncode == 0, first.stderr
+        said = len(github.comments)
+        second = work.shell(step["run"], **environ)
+    assert said == len(github.comments) >= 2
+    assert "nothing new to post" in second.stderr
+    assert len(github.check_runs) == 2
+    assert {comment["line"] for comment in github.comments} <= set(lines_of(work.diff))
+
+
+def test_gitlabs_job_posts(work: Work, stand_in: Callable[[str], Any], snippets: list[Any]) -> None:
+    (job,) = [one["review"] for one in snippets if "review" in one]
+    with stand_in("fake_gitlab").FakeGitLab({"a.py": ("a.py", work.diff)}) as gitlab:
+        environ = gitlab.environ(CI_MERGE_REQUEST_DIFF_BASE_SHA=work.base, CI_COMMIT_SHA=work.head)
+        done = work.shell(review_line(job["script"]), **environ)
+    assert done.returncode == 1, done.stderr
+    assert len(gitlab.comments) >= 2
+    assert gitlab.notifications == 1
+
+
+def test_bitbuckets_step_posts(work: Work, stand_in: Callable[[str], Any], snippets: list[Any]) -> None:
+    (pipelines,) = [one["pipelines"] for one in snippets if "pipelines" in one]
+    script = pipelines["pull-requests"]["**"][0]["step"]["script"]
+    with stand_in("fake_bitbucket").FakeBitbucket(["a.py"]) as bitbucket:
+        done = work.shell(review_line(script), **bitbucket.environ(BITBUCKET_PR_DESTINATION_BRANCH="main"))
+    assert done.returncode == 1, done.stderr
+    assert len(bitbucket.inline) >= 2
+    assert len(bitbucket.annotations) >= 2
+
+
+def test_codebuilds_phase_posts_and_gates(
+    work: Work, stand_in: Callable[[str], Any], snippets: list[Any]
+) -> None:
+    (spec,) = [one for one in snippets if one.get("version") == 0.2]
+    with stand_in("fake_codecommit").FakeCodeCommit(["a.py"]) as codecommit:
+        environ = codecommit.environ(
+            CODEBUILD_BUILD_ID="review:1",
+            CODEBUILD_SOURCE_REPO_URL="https://git-codecommit.us-east-1.amazonaws.com/v1/repos/shop",
+            KIBITZ_APPROVE="1",
+            DESTINATION_COMMIT=work.base,
+            SOURCE_COMMIT=work.head,
+            **spec["env"]["variables"],
+        )
+        done = work.shell(review_line(spec["phases"]["build"]["commands"]), **environ)
+    assert done.returncode == 1, done.stderr
+    assert len(codecommit.inline) >= 2
+    assert codecommit.states == ["REVOKE"]
+    (artifact,) = spec["artifacts"]["files"]
+    assert json.loads((work.top / artifact).read_text())["version"] == "2.1.0"
+
+
+def test_the_hook_reads_the_files_it_is_given(work: Work, root: Path) -> None:
+    (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
+    done = work.shell(f"{hook['entry']} a.py")
+    assert done.returncode == 1
+    assert "shell-command" in done.stdout
+
+
+def test_the_workflow_and_the_hook_of_the_page_are_whole(snippets: list[Any], root: Path) -> None:
+    (workflow,) = [one for one in snippets if "jobs" in one]
+    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+    (hooks,) = [one for one in snippets if "repos" in one]
+    (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
+    assert hooks["repos"][0]["hooks"] == [{"id": hook["id"]}]
