@@ -63,7 +63,7 @@ def test_plain_install_asks_for_psutil_alone(wheel):
         message = email.message_from_bytes(archive.read(metadata))
     required = message.get_all("Requires-Dist") or []
     assert [line for line in required if "extra ==" not in line] == ["psutil>=5.9"]
-    assert set(message.get_all("Provides-Extra") or []) == {"all", "reviewer", "server"}
+    assert set(message.get_all("Provides-Extra") or []) == {"all", "aws", "reviewer", "server"}
 
 
 def test_command_works_with_the_agent_alone_and_says_what_else_needs(wheel, tmp_path):
@@ -96,3 +96,98 @@ def test_importing_the_agent_imports_nothing_of_the_others():
     code = "import sys, kibitz_agent.profiler; print([m for m in ('flask', 'numpy', 'libcst', 'sqlalchemy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A virtual environment with the wheel in it, without a network; its Python."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False)
+    python = str(folder / "bin" / "python")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", str(wheel)],
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+TELL = "import sys, threading; print(sorted(t.name for t in threading.enumerate()), 'kibitz_agent' in sys.modules)"
+AGENT = "['MainThread', 'kibitz-agent-sampler', 'kibitz-agent-shipping'] True\n"
+
+
+def told(python, *words, **environ):
+    environ = {"KIBITZ_COLLECTOR": "http://127.0.0.1:1", "PATH": "/usr/bin:/bin", **environ}
+    done = subprocess.run(
+        [python, *words], capture_output=True, text=True, check=False, timeout=60, env=environ
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("flags", [[], ["-I"], ["-E"], ["-s"], ["-u", "-B"]])
+def test_kibitz_enabled_profiles_any_program_of_the_environment(installed, flags):
+    assert told(installed, *flags, "-c", TELL, KIBITZ_ENABLED="1") == AGENT
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"KIBITZ_ENABLED": "0"}, {"KIBITZ_ENABLED": "1", "KIBITZ_DISABLED": "1"}]
+)
+def test_without_kibitz_enabled_nothing_is_even_imported(installed, environ):
+    threads, imported = told(installed, "-c", TELL, **environ).rsplit(" ", 1)
+    assert threads == "['MainThread']"
+    assert imported == "False\n" or "KIBITZ_ENABLED" in environ
+
+
+def test_children_of_every_kind_are_profiled_where_it_is_enabled(installed, tmp_path):
+    script = tmp_path / "app.py"
+    script.write_text(
+        "import multiprocessing, subprocess, sys, threading\n"
+        "def tell(queue): queue.put(sorted(t.name for t in threading.enumerate() if t.name.startswith('kibitz')))\n"
+        "if __name__ == '__main__':\n"
+        "    for method in ('fork', 'spawn', 'forkserver'):\n"
+        "        context = multiprocessing.get_context(method)\n"
+        "        queue = context.SimpleQueue()\n"
+        "        child = context.Process(target=tell, args=(queue,)); child.start()\n"
+        "        print(method, queue.get()); child.join()\n"
+        f"    subprocess.run([sys.executable, '-c', {TELL!r}])\n"
+    )
+    names = "['kibitz-agent-sampler', 'kibitz-agent-shipping']"
+    expected = "".join(f"{method} {names}\n" for method in ("fork", "spawn", "forkserver"))
+    assert told(installed, "-u", "-W", "ignore", str(script), KIBITZ_ENABLED="1") == expected + AGENT
+
+
+def test_kibitz_run_and_kibitz_enabled_together_start_one_profiler(installed, tmp_path):
+    output = tmp_path / "p.txt"
+    program = ["-c", f"import time; time.sleep(0.3); {TELL}"]
+    done = subprocess.run(
+        [installed, "-m", "kibitz_agent.cli", "run", "--output", str(output), *program],
+        capture_output=True, text=True, check=False, timeout=60, env={"KIBITZ_ENABLED": "1"},
+    )  # fmt: skip
+    assert done.stdout == AGENT, done.stderr
+    assert output.read_text()
+
+
+def test_installed_commands_are_those_that_pyproject_declares(wheel, root):
+    import tomllib
+
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
+        declared = archive.read(name).decode()
+    for group, members in tomllib.loads((root / "pyproject.toml").read_text())["project"][
+        "entry-points"
+    ].items():
+        assert f"[{group}]" in declared
+        assert all(f"{command} = {module}" in declared for command, module in members.items())
+
+
+def test_uninstalling_leaves_nothing_behind(wheel, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=False)
+    pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / "venv" / "bin" / "python")]
+    site = next(Path(tmp_path, "venv", "lib").glob("python*/site-packages"))
+    before = sorted(site.iterdir())
+    for words in (["install", "--no-deps", "--no-index", str(wheel)], ["uninstall", "--yes", "kibitz"]):
+        subprocess.run([*pip, *words, "--quiet"], check=True, timeout=240, capture_output=True)
+        assert (site / "kibitz-autostart.pth").exists() == (words[0] == "install")
+    # The folder itself goes too when nothing is left in it.
+    assert (sorted(site.iterdir()) if site.exists() else []) == before
