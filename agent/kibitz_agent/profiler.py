@@ -40,6 +40,7 @@ _RETRY_S = 60.0
 # How long a fork may be held up, at most, by the agent's threads coming to a safe point.
 _PAUSE_S = 0.5
 _GO_ON_S = 0.001
+_POLL_S = 0.005
 _MAX_RETRY_S = 3600.0
 
 _running: weakref.WeakSet[Profiler] = weakref.WeakSet()
@@ -128,10 +129,20 @@ class Profiler:
         except Exception as error:
             log.warning("kibitz did not stop cleanly: %s: %s", type(error).__name__, error)
 
-    def flush(self) -> None:
-        """Ask for what was seen so far to be reported; does not wait for it. Safe in a signal handler."""
+    def flush(self, timeout_s: float = 0.0) -> bool:
+        """Ask for what was seen so far to be reported, and wait at most that long; whether it was.
+
+        Without a time it does not wait, and is safe in a signal handler.
+        """
         self._flushing = True
         self._alarm.wake()
+        shipping = self._shipping
+        until_s = time.monotonic() + timeout_s
+        while timeout_s and self.is_running() and shipping is not None and time.monotonic() < until_s:
+            if not self._flushing and shipping.is_free:
+                return True
+            time.sleep(_POLL_S)
+        return False
 
     def _start_threads(self, ask: bool = True) -> None:
         self._alarm = Alarm()
@@ -195,9 +206,10 @@ class Profiler:
         try:
             while self._goes_on():
                 wait_s = session.turn()
-                if self._take_flush():
+                if self._flushing:
                     session.flush()
                     shipping.send()
+                    self._flushing = False
                 alarm.wait(wait_s)
             if self._pausing and not self._stopping:
                 session.pause()
@@ -210,10 +222,6 @@ class Profiler:
 
     def _goes_on(self) -> bool:
         return not self._stopping and not self._pausing
-
-    def _take_flush(self) -> bool:
-        asked, self._flushing = self._flushing, False
-        return asked
 
     def _install_sigterm(self) -> None:
         """Report before SIGTERM kills. Only the main thread may; a host that ignores the signal goes on doing so."""
