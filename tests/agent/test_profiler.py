@@ -446,23 +446,24 @@ def test_fork_while_a_report_is_in_flight_neither_waits_for_it_nor_sends_it_twic
     assert len(tokens) == len(set(tokens)) >= 3
 
 
-def test_process_forked_behind_pythons_back_starts_anew_when_asked_to(tmp_path: Path):
-    outcome = run(
-        """
-        import ctypes
-        profiler.start()
-        work(2)
-        child = ctypes.PyDLL(None).fork()  # with the interpreter lock held, as C code that forks has to
-        if child == 0:
-            assert not profiler.is_running()
-            profiler.stop()
-            assert profiler.start()
-            work(2)
-            profiler.stop()
-            os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        """,
-        tmp_path,
-    )
-    assert (outcome.status, outcome.err) == (0, "")
-    assert len({profile["process_id"] for profile in outcome.profiles}) == 2
+def test_process_that_was_forked_behind_pythons_back_starts_anew_when_asked_to(kept: Kept, monkeypatch):
+    profiler = Profiler(kept, Identity("g"), Settings(sampling_interval_ms=1))
+    assert profiler.start()
+    ours = [worker.thread for worker in profiler._workers]
+    process_id = os.getpid()
+    try:
+        # What such a child sees: another process id, and a parent's profiler whose threads are not there.
+        monkeypatch.setattr(os, "getpid", lambda: process_id + 1)
+        assert not profiler.is_running()
+        profiler.stop()
+        assert all(thread.is_alive() for thread in ours)
+        assert profiler.start()
+        assert profiler.is_running()
+        assert not set(ours) & {worker.thread for worker in profiler._workers}
+        profiler.stop()
+        assert {profile.header.process_id for profile in kept.profiles} <= {process_id + 1}
+    finally:
+        monkeypatch.undo()
+        profiler._process_id = process_id
+        profiler._stopping = True
+        profiler._alarm.wake()
