@@ -21,7 +21,8 @@ class ConfigError(ValueError):
 class Config:
     """A collector's settings. ``token``: what every request must carry as a bearer token, "" for none.
 
-    ``auto_create``: make a profiling group when an agent first speaks for it.
+    ``auto_create``: make a profiling group when an agent first speaks for it. ``store``: the address of a database, "" for
+    a file in the data directory.
     """
 
     data: Path
@@ -31,6 +32,7 @@ class Config:
     threads: int = 32
     detection_interval_s: float = 300.0
     auto_create: bool = True
+    store: str = ""
 
     @property
     def on_loopback(self) -> bool:

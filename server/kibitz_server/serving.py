@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 from types import FrameType
 
 from waitress.server import create_server
@@ -15,7 +16,8 @@ from waitress.server import create_server
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
-from kibitz_server.store.sql import SqlStore, open_sqlite
+from kibitz_server.store import maintenance
+from kibitz_server.store.opening import open_store
 
 _BACKLOG = 512
 
@@ -31,7 +33,11 @@ def serve(config: Config) -> int:
     """Run a collector in this process; returns when it was asked to end. The address is printed once it listens."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # bursts are expected
-    with closing(_listen(config)) as listener, closing(_open_store(config)) as store:
+    with (
+        maintenance.in_use(_data_dir(config)),
+        closing(_listen(config)) as listener,
+        closing(open_store(config.store or str(config.data / STORE_FILE))) as store,
+    ):
         app = create_app(store, config)
         server = create_server(
             app,
@@ -81,9 +87,9 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _open_store(config: Config) -> SqlStore:
+def _data_dir(config: Config) -> Path:
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot use {config.data} as data directory: {error.strerror}") from error
-    return open_sqlite(str(config.data / STORE_FILE))
+    return config.data

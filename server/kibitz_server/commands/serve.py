@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file", type=Path, metavar="FILE", help="requests must carry the bearer token in FILE"
     )
     parser.add_argument(
+        "--store", default="", metavar="URL", help="keep profiles in a database: postgresql://user@host/name"
+    )
+    parser.add_argument(
         "--no-auto-create",
         action="store_true",
         help="refuse agents of unknown profiling groups instead of making the group",
@@ -51,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
                 port=args.port,
                 token=read_token(args.token_file),
                 auto_create=not args.no_auto_create,
+                store=args.store,
             )
         )
         return serve(config)

@@ -87,8 +87,17 @@ def _facts_of(header: str) -> dict[str, Any]:
     }
 
 
+_LOCK = 0x6B696269  # any number, the same for all collectors
+
 # From which version, what to do to get to the next.
 STEPS: dict[int, Callable[[Connection], None]] = {1: _add_documents, 2: _pack_dictionaries}
+
+
+def version(connection: Connection) -> int:
+    """The schema version of a database that holds a store; 0 where there is none."""
+    if not sa.inspect(connection).has_table(schema.meta.name):
+        return 0
+    return int(connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema")) or 0)
 
 
 def prepare(connection: Connection) -> None:
@@ -96,17 +105,19 @@ def prepare(connection: Connection) -> None:
 
     `StoreError` when the store is newer than this program.
     """
-    if not sa.inspect(connection).has_table(schema.meta.name):
+    if connection.engine.dialect.name == "postgresql":  # collectors that start together: one makes the tables
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    found = version(connection)
+    if found == 0:
         schema.metadata.create_all(connection)
         connection.execute(schema.meta.insert().values(key="schema", value=str(schema.VERSION)))
         return
-    found = int(connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema")) or 0)
     if found > schema.VERSION:
         raise StoreError(
             f"the store has schema version {found}, this Kibitz knows {schema.VERSION}: upgrade the older of the two"
         )
-    for version in range(found, schema.VERSION):
-        STEPS[version](connection)
+    for step in range(found, schema.VERSION):
+        STEPS[step](connection)
     if found < schema.VERSION:
         version_row = schema.meta.update().where(schema.meta.c.key == "schema")
         connection.execute(version_row.values(value=str(schema.VERSION)))
