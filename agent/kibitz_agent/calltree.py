@@ -21,6 +21,9 @@ ROOT = 0
 # What starts a program under the agent is none of the program's business.
 _LAUNCHERS = ("kibitz_agent.cli", "kibitz_agent.launcher", "kibitz_agent.commands")
 
+# What the host's thread does while it starts, stops or forks under the agent, and all below.
+_OWN = ("kibitz_agent.profiler", "kibitz_agent.autostart")
+
 # Measured with sys.getsizeof on 64-bit CPython: a (parent, address) tuple and the integers in it that no one shares.
 _NODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
 _CODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
@@ -108,11 +111,18 @@ class CallTree:
         return poured
 
     def _launcher_nodes(self, function_of: list[_Function]) -> set[int]:
-        """The nodes from the root down to the last launcher frame of each stack, and the `runpy` right below it."""
+        """The nodes from the root down to the last launcher frame of each stack, and the `runpy` right below it.
+
+        Those of the agent's own calls, with all below them, too.
+        """
         found: set[int] = set()
+        hidden: set[int] = set()
         for node in range(1, len(self._parents)):
             function, parent = function_of[node], self._parents[node]
-            if function.launches:
+            if function.hides or parent in hidden:
+                found.add(node)
+                hidden.add(node)
+            elif function.launches:
                 above = node
                 while above != ROOT and above not in found:
                     found.add(above)
@@ -128,6 +138,7 @@ class _Function:
     def __init__(self, code: CodeType, module: str, builder: ProfileBuilder) -> None:
         module = module or _stem(code.co_filename)
         self.launches = module.startswith(_LAUNCHERS)
+        self.hides = module.startswith(_OWN)
         self.is_runpy = module in ("runpy", "_frozen_runpy")
         self.frame = builder.frame(
             f"{module}:{_plain(code.co_qualname)}", _plain(code.co_filename), max(0, code.co_firstlineno)

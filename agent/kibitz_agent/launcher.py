@@ -34,6 +34,7 @@ class Options:
     group: str = ""
     collector: str = ""
     output: str = ""
+    summary: bool = False
     verbose: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     python_path: str | None = None
@@ -111,12 +112,13 @@ def _start(options: Options) -> None:
         logging.getLogger("kibitz").addHandler(handler)
         logging.getLogger("kibitz").setLevel(logging.INFO)
     configuration = Configuration(options.settings)
-    if not options.output:
+    if not options.output and not options.summary:
         profiler.start(
             group_name(options.group or None), collector_url(options.collector or None), **options.settings
         )
         return
     from kibitz_agent.reporters.file import FileReporter
 
-    reporter = FileReporter(Path(options.output), announce=True)
+    path = Path(options.output) if options.output else None
+    reporter = FileReporter(path, announce=True, summarise=options.summary)
     profiler.Profiler(reporter, identify(options.group), configuration).start()

@@ -17,6 +17,7 @@ typedef struct {
 } candidate;
 
 #define BATCH 48
+#define ORPHANED_TICKS 8 /* so often in a row no generator is met half way: C alone drives it */
 
 static void init_stop(kb_sampler *sampler) {
     pthread_mutex_init(&sampler->stop_lock, NULL);
@@ -119,6 +120,15 @@ static bool resolve(kb_sampler *sampler, candidate *c, bool last_pass) {
     int n = kb_stack_walk(&c->first, sampler->first, capacity, &depth, &sampler->quality);
     int m = kb_stack_walk(&c->second, sampler->second, capacity, &later_depth, &sampler->quality);
     int sure = n > 0 && m > 0 ? kb_links_confirmed(sampler->first, n, sampler->second, m) : 0;
+    if (!c->first.orphaned) {
+        c->thread->orphaned_ticks = 0;
+    } else if (!last_pass) {
+        sampler->quality.retries++;
+        return false;
+    } else if (++c->thread->orphaned_ticks < ORPHANED_TICKS) {
+        sampler->quality.torn++;
+        return true;
+    }
     bool moved = c->first.moved || c->second.moved || c->first.top != c->second.top;
     if (moved && sure > 0) {
         uintptr_t low = c->first.low < c->second.low ? c->first.low : c->second.low;

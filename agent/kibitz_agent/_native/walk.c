@@ -58,7 +58,7 @@ static char *take(kb_arena *arena, size_t size) {
 int kb_stack_copy(PyThreadState *ts, uintptr_t probed, uintptr_t *root, kb_arena *arena, kb_copy_of_stack *copy,
                   kb_walk_quality *quality) {
     copy->chunks = 0;
-    copy->moved = false;
+    copy->moved = copy->orphaned = false;
     copy->current = current_frame(ts, probed);
     if (!copy->current) return 0;
     uintptr_t chunk = (uintptr_t)__atomic_load_n(&ts->datastack_chunk, __ATOMIC_ACQUIRE);
@@ -121,7 +121,7 @@ static void reverse(kb_link *links, int from, int to) {
     }
 }
 
-int kb_stack_walk(const kb_copy_of_stack *copy, kb_link *links, int capacity, int *depth, kb_walk_quality *quality) {
+int kb_stack_walk(kb_copy_of_stack *copy, kb_link *links, int capacity, int *depth, kb_walk_quality *quality) {
     union {
         kb_frame frame;
         char bytes[KB_FRAME_SIZE];
@@ -155,6 +155,8 @@ int kb_stack_walk(const kb_copy_of_stack *copy, kb_link *links, int capacity, in
             count++;
         }
         address = (uintptr_t)frame->previous;
+        /* A generator that is being resumed is the innermost frame a moment before it is told its caller. */
+        copy->orphaned = !address && kb_frame_is_generator(frame);
     }
     *depth = count;
     if (count <= capacity) {

@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
     uintptr_t current, top, low;
     bool moved;
+    bool orphaned; /* set by the walk: the outermost frame is a generator's, which somebody must be driving */
     int chunks;
     struct {
         uintptr_t base;
@@ -44,7 +45,7 @@ int kb_stack_copy(PyThreadState *ts, uintptr_t probed, uintptr_t *root, kb_arena
 
 /* Follows the copy from the innermost frame outwards. The outermost `capacity` links end up in `links`, root first;
  * returns how many there are, or -1 when a frame could not be read. `depth` is the whole depth. */
-int kb_stack_walk(const kb_copy_of_stack *copy, kb_link *links, int capacity, int *depth, kb_walk_quality *quality);
+int kb_stack_walk(kb_copy_of_stack *copy, kb_link *links, int capacity, int *depth, kb_walk_quality *quality);
 
 /* How many links of `first`, from the root, are confirmed by `second`, taken later. `first` is whole if it is all. */
 int kb_links_confirmed(const kb_link *first, int first_count, const kb_link *second, int second_count);

@@ -5,6 +5,7 @@ SCRIPT or MODULE belongs to it.
 
   kibitz run --output profile.html slow.py        a flame graph in a file; no collector needed
   kibitz run --output p.pb.gz -m pytest tests     the same as pprof; .txt and .json (Speedscope) work too
+  kibitz run --summary slow.py                    where the time went, on standard error at the end
   kibitz run --group shop app.py --port 8000      profiles go to the collector, every few minutes
 """
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--collector", metavar="URL", help="default: $KIBITZ_COLLECTOR, else http://127.0.0.1:8787"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="by its ending: .html .pb.gz .txt .json")
+    parser.add_argument("--summary", action="store_true", help="show at the end where the time went")
     add_settings(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="say on standard error what the agent does"
@@ -74,20 +76,28 @@ def _options(args: argparse.Namespace) -> Any:
     settings = settings_of(args)
     asked = Configuration(settings)  # refuses what is wrong, in the environment too
     group, collector = group_name(args.group), collector_url(args.collector)
-    if args.output is None and not group:
+    stays = args.output is not None or args.summary
+    if not stays and not group:
         raise UsageError(
-            "where should the profile go? Give --output FILE, or --group G to send it to a collector"
+            "where should the profile go? Give --summary, --output FILE, or --group G to send it to a collector"
         )
     output = ""
-    if args.output is not None:
+    if stays:
         if args.group and args.collector:
-            raise UsageError("--output keeps the profile here, --collector sends it away: give one of them")
-        output = str(checked_output(args.output))
+            raise UsageError(
+                "--output and --summary keep the profile here, --collector sends it away: give one of them"
+            )
+        output = "" if args.output is None else str(checked_output(args.output))
         from_environment = (
             asked.settings.sampling_interval_ms != Configuration({}, {}).settings.sampling_interval_ms
         )
         if "sampling_interval_ms" not in settings and not from_environment:
             settings["sampling_interval_ms"] = LOCAL_INTERVAL_MS
     return Options(
-        group=group or "", collector=collector or "", output=output, verbose=args.verbose, settings=settings
+        group=group or "",
+        collector=collector or "",
+        output=output,
+        summary=args.summary,
+        verbose=args.verbose,
+        settings=settings,
     )

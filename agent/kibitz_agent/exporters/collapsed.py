@@ -12,7 +12,7 @@ _UNSAFE = re.compile("[\\x00-\\x1f;\\x7f-\\x9f\u2028\u2029\ud800-\udfff]")
 
 def encode(profile: Profile) -> bytes:
     """UTF-8 text, lines sorted. In names ``;`` is written ``\\x3b`` and control characters ``\\xNN`` or ``\\uNNNN``."""
-    names = [_escaped(profile.strings[index]) for index in profile.frame_name]
+    names = [escaped(profile.strings[index]) for index in profile.frame_name]
     weights = _weights(profile)
     stacks: dict[str, int] = {}
     for node, weight in weights.items():
@@ -31,7 +31,8 @@ def _weights(profile: Profile) -> dict[int, int]:
     return weights
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """The name with what could break a line, or play with a terminal, written out."""
     return _UNSAFE.sub(_escape, name) or "(unnamed)"
 
 

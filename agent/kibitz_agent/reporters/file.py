@@ -22,13 +22,14 @@ from kibitz_agent.reporters import ReportError
 class FileReporter:
     """Merges what is reported and writes it to ``path``: at every report, and at the end.
 
-    ``announce``: say on standard error, once at the end, where the file is.
+    ``announce``: say on standard error, once at the end, where the file is. ``summarise``: show there, at the end, where
+    the time went; that may be all that is wanted, without a ``path``.
     """
 
-    def __init__(self, path: Path, announce: bool = False) -> None:
+    def __init__(self, path: Path | None, announce: bool = False, summarise: bool = False) -> None:
         """`exporters.ExportError` if the ending says no format."""
-        self._encode = exporters.by_suffix(path)
-        self._path, self._announce = path, announce
+        self._encode = None if path is None else exporters.by_suffix(path)
+        self._path, self._announce, self._summarise = path, announce, summarise
         self._process_id = os.getpid()
         self._children = Path(tempfile.mkdtemp(prefix="kibitz-run-"))
         self._merged: Profile | None = None
@@ -61,8 +62,10 @@ class FileReporter:
             self._write(merged)
         finally:
             shutil.rmtree(self._children, ignore_errors=True)
-        if self._announce:
+        if self._announce and self._path is not None:
             _say(merged, self._path)
+        if self._summarise:
+            _show(merged)
 
     def _notice_fork(self) -> None:
         """In a child: what was merged so far is the parent's to report."""
@@ -74,8 +77,12 @@ class FileReporter:
         path = self._children / f"{os.getpid()}.profile" if in_child else self._path
         if in_child and not self._children.is_dir():
             return  # the parent has ended and written the file
+        if path is None or (self._encode is None and not in_child):
+            return
         try:
-            _replace(path, wire.encode(profile) if in_child else self._encode(profile))
+            _replace(
+                path, wire.encode(profile) if in_child or self._encode is None else self._encode(profile)
+            )
         except OSError as error:
             raise ReportError(f"cannot write {path}: {error.strerror}") from error
 
@@ -117,3 +124,10 @@ def _say(profile: Profile, path: Path) -> None:
     samples = profile.total("samples") if profile.sample_node else 0
     with suppress(OSError, ValueError):
         sys.stderr.write(f"kibitz: {samples:,} samples, see {path}\n")
+
+
+def _show(profile: Profile) -> None:
+    from kibitz_agent.exporters.terminal import summary
+
+    with suppress(OSError, ValueError):
+        sys.stderr.write("kibitz: " + summary(profile, shutil.get_terminal_size((100, 40)).columns))
