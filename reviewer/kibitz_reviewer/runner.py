@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kibitz_reviewer.cache import Cache, Known, digest
 from kibitz_reviewer.dataflow.program import Workspace
 from kibitz_reviewer.engines import notebook, pylint
 from kibitz_reviewer.engines.index import Module
@@ -27,7 +28,7 @@ from kibitz_reviewer.finding import Finding, fingerprinted
 from kibitz_reviewer.fixes import with_fixes
 from kibitz_reviewer.rule import Rule, all_rules, rule_named
 from kibitz_reviewer.sources import NOTEBOOK, Source, UnreadableError, decode, read
-from kibitz_reviewer.suppress import Suppressions, keep, suppressions
+from kibitz_reviewer.suppress import Suppressions, keep, suppressions, unused
 
 POOL_FROM_FILES = 20
 CHUNK_BYTES = 200_000
@@ -83,11 +84,16 @@ class Review:
         self.suppressed += other.suppressed
 
 
-def review(targets: Sequence[Target], *, with_pylint: bool = False) -> Review:
-    """Review ``targets``; ``with_pylint`` also asks pylint about them, where they are few or changed."""
+def review(targets: Sequence[Target], *, with_pylint: bool = False, cache: Path | None = None) -> Review:
+    """Review ``targets``; ``with_pylint`` also asks pylint about them, where they are few or changed.
+
+    ``cache`` is a folder in which what was found is kept, and looked up the next time.
+    """
     result = Review()
+    store = Cache(cache.absolute()) if cache is not None else None
+    alone = functools.partial(review_file, cache=store)
     progress = _Progress(len(targets))
-    for part in _over_processes(targets) if len(targets) >= POOL_FROM_FILES else map(review_file, targets):
+    for part in _over_processes(targets, store) if len(targets) >= POOL_FROM_FILES else map(alone, targets):
         result.add(part)
         progress.step(part.files + len(part.problems))
     progress.done()
@@ -98,15 +104,44 @@ def review(targets: Sequence[Target], *, with_pylint: bool = False) -> Review:
     return result
 
 
-def review_file(target: Target) -> Review:
-    """Review one file with our own rules."""
+def review_file(target: Target, cache: Cache | None = None) -> Review:
+    """Review one file with our own rules; with a ``cache``, only if it or what it imports has changed."""
     try:
         text = target.source().text
+        if cache is not None and target.changed is None:
+            return _remembered(text, target, cache)
         if target.path.endswith(NOTEBOOK):
             return _review_notebook(text, target)
         return review_source(text, target.path, target.changed, workspace=_workspace(target))
     except UnreadableError as error:
         return Review(problems=[Problem(target.path, str(error), broken=error.broken)])
+
+
+def _remembered(text: str, target: Target, cache: Cache) -> Review:
+    """What the cache knows of a file, or what a review finds, which is then put there."""
+    space = _workspace(target)
+    known = cache.get(target.path, text, functools.partial(_digest, space))
+    if known is not None:
+        return Review(known.findings, files=1, lines=text.count("\n"), suppressed=known.suppressed)
+    if space is not None:
+        space.asked = set()
+    result = review_file(target)
+    if not result.problems:
+        asked = (space.asked - {target.path}) if space is not None else set()
+        depends = {path: _digest(space, path) for path in asked}
+        cache.put(target.path, text, Known(result.findings, result.suppressed), depends)
+    return result
+
+
+@functools.lru_cache(maxsize=20_000)
+def _digest(space: Workspace | None, path: str) -> str | None:
+    """The hash of a file of the workspace; None if there is none."""
+    if space is None or space.root is None:
+        return None
+    try:
+        return digest((space.root / path).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def _review_notebook(text: str, target: Target) -> Review:
@@ -166,7 +201,11 @@ def review_source(
         result.problems.append(Problem(path, f"data flow failed: {module.flow_error}"))
     # Fingerprints are given before anything is left out: an ordinal must not depend on what a change touches.
     if found:
-        found, result.suppressed = keep(fingerprinted(without_superseded(found)), suppressions(text))
+        found = fingerprinted(without_superseded(found))
+    hints = suppressions(text)
+    if rules is None:
+        found = [*found, *fingerprinted(unused(module, hints, found))]
+    found, result.suppressed = keep(found, hints)
     result.findings = with_fixes(module, touching(found, changed))
     return result
 
@@ -228,7 +267,7 @@ def _ask_pylint(targets: Sequence[Target], result: Review) -> None:
 # Many files
 
 
-def _over_processes(targets: Sequence[Target]) -> Iterable[Review]:
+def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[Review]:
     """Review over all processors; a file that takes its process down with it becomes a problem."""
     workers = min(os.cpu_count() or 1, 16)
     left = _chunks(targets)
@@ -238,7 +277,7 @@ def _over_processes(targets: Sequence[Target]) -> Iterable[Review]:
     lost: list[Target] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         running: dict[Future[Review], list[Target]] = {
-            pool.submit(_review_chunk, chunk): chunk for chunk in left
+            pool.submit(_review_chunk, chunk, cache): chunk for chunk in left
         }
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -258,14 +297,14 @@ def _over_processes(targets: Sequence[Target]) -> Iterable[Review]:
                 )
 
 
-def _review_chunk(targets: list[Target]) -> Review:
+def _review_chunk(targets: list[Target], cache: Cache | None) -> Review:
     """Review some files in a process of the pool, where nothing but this runs."""
     result = Review()
     # Trees are allocated in bursts that look like garbage to the collector: its rounds were a fifth of the time.
     gc.disable()
     try:
         for target in targets:
-            result.add(review_file(target))
+            result.add(review_file(target, cache))
     finally:
         gc.enable()
         gc.collect()

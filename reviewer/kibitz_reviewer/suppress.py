@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from kibitz_reviewer.engines.index import comments_of
+from kibitz_reviewer.engines.index import Module, comments_of
 from kibitz_reviewer.engines.pylint import MESSAGES
-from kibitz_reviewer.finding import Finding
+from kibitz_reviewer.finding import Finding, Severity
 
 EVERYTHING = "*"
+UNUSED = "unused-suppression"
 SECURITY = "category:security"
 
 _HINT = re.compile(r"#.*\b(?:kibitz|noqa|nosec|pylint)\b", re.IGNORECASE)
@@ -32,6 +33,8 @@ class Suppressions:
 
     whole_file: set[str] = field(default_factory=set)
     lines: dict[int, set[str]] = field(default_factory=dict)
+    #: Our own comments: the line each stands on, the lines it answers for, the rules it names.
+    ours: list[tuple[int, tuple[int, ...], frozenset[str]]] = field(default_factory=list)
 
     def cover(self, finding: Finding) -> bool:
         """Whether a comment answers ``finding``."""
@@ -52,6 +55,9 @@ def suppressions(source: str) -> Suppressions:
             if whole_file:
                 result.whole_file |= rules
             else:
+                if _OURS.search(comment) and rules and not any(r.startswith("pylint-") for r in rules):
+                    covered = tuple(_covered(lines, number, alone=alone))
+                    result.ours.append((number, covered, frozenset(rules)))
                 for line in _covered(lines, number, alone=alone):
                     result.lines.setdefault(line, set()).update(rules)
     return result
@@ -62,6 +68,34 @@ def keep(findings: Iterable[Finding], found: Suppressions) -> tuple[list[Finding
     findings = list(findings)
     kept = [finding for finding in findings if not found.cover(finding)]
     return kept, len(findings) - len(kept)
+
+
+def unused(module: Module, hints: Suppressions, findings: Iterable[Finding]) -> list[Finding]:
+    """A finding for each of our comments that answers nothing: the code has changed, or the rule's name is wrong."""
+    answered = [(line, f.rule) for f in findings for line in {f.line, f.end_line}]
+    found = []
+    for number, covered, rules in hints.ours:
+        if any(line in covered and (EVERYTHING in rules or rule in rules) for line, rule in answered):
+            continue
+        text = module.line(number)
+        column = text.find("# kibitz") + 1 or text.find("#") + 1
+        named = "" if EVERYTHING in rules else f" of {', '.join(sorted(rules))}"
+        found.append(
+            Finding(
+                rule=UNUSED,
+                path=module.path,
+                line=number,
+                column=column,
+                end_line=number,
+                end_column=len(text) + 1,
+                message=f"This comment answers no finding{named}. Take it away.",
+                severity=Severity.INFO,
+                category="correctness",
+                snippet=text[column - 1 :],
+                source_line=text,
+            )
+        )
+    return found
 
 
 def _read(comment: str) -> Iterable[tuple[set[str], bool]]:

@@ -100,3 +100,31 @@ def test_every_format_renders_an_empty_review(name: str) -> None:
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a format"):
         publisher("pdf")
+
+
+def test_gitlab_reads_path_lines_and_fingerprint(review: Review) -> None:
+    issue = json.loads(publisher("gitlab").render(review))[-1]
+    assert issue["location"] == {"path": "shop/café menu.py", "lines": {"begin": 7, "end": 7}}
+    assert (issue["severity"], issue["fingerprint"]) == ("critical", review.findings[-1].fingerprint)
+
+
+def test_junit_is_xml_with_a_failure_for_each_finding(review: Review) -> None:
+    import xml.etree.ElementTree as ET
+
+    suite = ET.fromstring(publisher("junit").render(review).encode())
+    assert suite.get("failures") == str(len(review.findings))
+    assert [case.get("classname") for case in suite.iter("testcase") if case.find("failure") is not None] == [
+        finding.path for finding in review.findings
+    ]
+
+
+def test_github_commands_escape_what_would_end_them(review: Review) -> None:
+    lines = publisher("github").render(review).splitlines()
+    wanted = "::error file=shop/café menu.py,line=7,endLine=7,col=6,title=unsafe-yaml-load::"
+    assert any(line.startswith(wanted) for line in lines)
+
+
+def test_recommendations_carry_the_published_rule_id(review: Review) -> None:
+    entry = json.loads(publisher("aws").render(review))[-1]
+    assert entry["RuleMetadata"]["RuleId"] == "python/untrusted-deserialization@v1.0"
+    assert (entry["RecommendationCategory"], entry["Severity"]) == ("SecurityIssues", "High")

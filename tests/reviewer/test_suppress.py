@@ -78,3 +78,12 @@ def test_keep_counts_what_it_leaves_out() -> None:
     findings = [Finding("r", "a.py", n, 1, n, 2, "m", Severity.LOW, "security") for n in (1, 2)]
     kept, count = keep(findings, suppressions("a  # noqa\nb\n"))
     assert ([f.line for f in kept], count) == ([2], 1)
+
+
+def test_a_comment_that_answers_nothing_is_reported() -> None:
+    from kibitz_reviewer.runner import review_source
+
+    text = (
+        "import yaml\nx = 1  # kibitz: ignore[unsafe-yaml-load] ours\nyaml.load(s)  # kibitz: ignore ours\n"
+    )
+    assert [(f.rule, f.line) for f in review_source(text, "a.py").findings] == [("unused-suppression", 2)]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FOUND, USAGE = 1, 2
 NEVER = "never"
+FORMATS = ("text", "json", "sarif", "gitlab", "junit", "github", "aws")
 SEVERITIES = ("info", "low", "medium", "high", "critical", NEVER)
 
 
@@ -46,7 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     change.add_argument(
         "--patch", metavar="FILE", help="only lines a unified diff added to the files here (-: stdin)"
     )
-    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        choices=FORMATS,
+        default="text",
+        help=f"{', '.join(FORMATS)} (default: text)",
+    )
     parser.add_argument(
         "--output", metavar="FILE", type=Path, help="write the report to FILE instead of stdout"
     )
@@ -57,6 +64,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=SEVERITIES,
         default="high",
         help=f"exit with 1 if a finding is at least this severe: {', '.join(SEVERITIES)} (default: high)",
+    )
+    parser.add_argument(
+        "--baseline", metavar="FILE", type=Path, help="leave out the findings that FILE knows already"
+    )
+    parser.add_argument(
+        "--write-baseline", metavar="FILE", type=Path, help="write what is found to FILE, for --baseline"
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=str.lower,
+        choices=("low", "medium", "high"),
+        default="low",
+        help="leave out what the rules are less sure of (default: low)",
+    )
+    parser.add_argument(
+        "--cache", metavar="FOLDER", type=Path, help="remember there what unchanged files gave the last time"
     )
     parser.add_argument(
         "--fix", action="store_true", help="first make the fixes that keep behaviour, in the files"
@@ -75,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review what ``args`` ask for, publish, and return the exit status."""
+    from kibitz_reviewer.baseline import BaselineError
     from kibitz_reviewer.config import ConfigError, for_review
     from kibitz_reviewer.diff import DiffError
     from kibitz_reviewer.targets import SelectionError
@@ -86,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
         configuration = for_review(args.diff, Path.cwd())
         result = _review(args, selection)
         result.findings = configuration.kept(result.findings)
-    except (ConfigError, DiffError, SelectionError) as error:
+        _leave_out(args, result)
+    except (BaselineError, ConfigError, DiffError, SelectionError) as error:
         return _refuse(str(error))
     try:
         if not args.dry_run or args.output is not None:
@@ -122,9 +147,26 @@ def _review(args: argparse.Namespace, selection: Selection) -> Review:
     targets = selection.targets
     if args.fix:
         targets = _fix(selection)
-    result = review(targets, with_pylint=is_change or len(targets) <= PYLINT_UP_TO_FILES)
+    result = review(targets, with_pylint=is_change or len(targets) <= PYLINT_UP_TO_FILES, cache=args.cache)
     result.problems = [*selection.problems, *result.problems]
     return result
+
+
+def _leave_out(args: argparse.Namespace, result: Review) -> None:
+    """Drop what is too uncertain, or known from before; raises ``BaselineError``."""
+    from kibitz_reviewer import baseline
+    from kibitz_reviewer.finding import Confidence
+
+    least = Confidence[args.min_confidence.upper()]
+    result.findings = [finding for finding in result.findings if finding.confidence >= least]
+    if args.write_baseline is not None:
+        try:
+            count = baseline.save(args.write_baseline, result.findings)
+        except OSError as error:
+            raise baseline.BaselineError(f"{args.write_baseline}: {error.strerror or error}") from None
+        print(f"kibitz review: {count} findings written to {args.write_baseline}", file=sys.stderr)
+    if args.baseline is not None:
+        result.findings = baseline.new(result.findings, baseline.load(args.baseline))
 
 
 def _fix(selection: Selection) -> list[Target]:

@@ -95,12 +95,15 @@ class Workspace:
 
     def __init__(self, root: Path | None = None, texts: Mapping[str, str] | None = None) -> None:
         self.root = root
+        #: The paths that were asked for: what is found in a file depends on these.
+        self.asked: set[str] = set()
         self._texts = dict(texts or {})
         self._modules: dict[str, Module | None] = {}
-        self._found: dict[tuple[str, str], str | None] = {}
+        self._found: dict[tuple[str, str], tuple[str | None, frozenset[str]]] = {}
 
     def module(self, path: str) -> Module | None:
         """The file of that path, indexed; None if there is none that can be read."""
+        self.asked.add(path)
         if path not in self._modules:
             if len(self._modules) >= MAX_MODULES:
                 return None
@@ -120,8 +123,13 @@ class Workspace:
         folder = PurePosixPath(importer).parent
         key = (str(folder), dotted)
         if key not in self._found:
-            self._found[key] = self._resolve(name, level, folder)
-        return self._found[key]
+            before, self.asked = self.asked, set()
+            found = self._resolve(name, level, folder)
+            self._found[key] = found, frozenset(self.asked)
+            self.asked = before
+        path, asked = self._found[key]
+        self.asked |= asked
+        return path
 
     def _resolve(self, name: str, level: int, folder: PurePosixPath) -> str | None:
         if level:
@@ -140,6 +148,7 @@ class Workspace:
         return None
 
     def _exists(self, path: str) -> bool:
+        self.asked.add(path)
         if path in self._texts or path in self._modules:
             return path in self._texts or self._modules[path] is not None
         return self.root is not None and not path.startswith("/") and (self.root / path).is_file()

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from kibitz_reviewer.runner import Review
 
-FORMATS = ("text", "json", "sarif")
+FORMATS = ("text", "json", "sarif", "gitlab", "junit", "github", "aws")
 
 
 class Publisher(Protocol):
