@@ -83,7 +83,11 @@ class Configuration:
     def _of(self, folder: str) -> Config:
         """The settings in ``folder`` ("" for the top): its own over those of the folders above."""
         if folder not in self._folders:
-            above = Config() if folder in ("", "/") else self._of(str(PurePosixPath(folder).parent).removeprefix("."))
+            above = (
+                Config()
+                if folder in ("", "/")
+                else self._of(str(PurePosixPath(folder).parent).removeprefix("."))
+            )
             path = f"{folder}/pyproject.toml" if folder else "pyproject.toml"
             self._folders[folder] = _merged(above, _table(self._read(path), path), folder, path)
         return self._folders[folder]
