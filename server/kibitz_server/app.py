@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -13,6 +14,8 @@ from kibitz_server.api import ApiError, aws, ours
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.config import Config
 from kibitz_server.ingest import MAX_COMPRESSED_BYTES
+from kibitz_server.mounts import Mount
+from kibitz_server.mounts import blueprint as mount_blueprint
 from kibitz_server.query import QueryError
 from kibitz_server.settings import SettingsError
 from kibitz_server.store import BusyError, Store, StoreError
@@ -26,17 +29,20 @@ MAX_REQUEST_BYTES = 4 * MAX_COMPRESSED_BYTES
 _CODES = {401: "AccessDeniedException", 403: "AccessDeniedException", 404: "ResourceNotFoundException"}
 
 
-def create_app(store: Store, config: Config) -> Flask:
-    """An application over ``store``."""
+def create_app(store: Store, config: Config, mounts: Mapping[str, Mount] | None = None) -> Flask:
+    """An application over ``store``, with ``mounts`` served beside it by their names."""
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["kibitz_store"] = store
     app.extensions["kibitz_collector"] = Collector(store, auto_create=config.auto_create)
-    security.guard(app, config)
+    mounts = mounts or {}
+    security.guard(app, config, tuple(f"/{name}/" for name in mounts))
     for blueprint in (aws.profiler(), ours.api, views.pages):
         app.register_blueprint(blueprint)
+    for name, mount in mounts.items():
+        app.register_blueprint(mount_blueprint(name, mount))
     _handle_errors(app)
     _serve_renderer(app)
     return app

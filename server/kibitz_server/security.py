@@ -24,15 +24,19 @@ _HEADERS = {
 }
 
 
-def guard(app: Flask, config: Config) -> None:
-    """Check every request before it is served, and seal every answer."""
+def guard(app: Flask, config: Config, open_prefixes: tuple[str, ...] = ()) -> None:
+    """Check every request before it is served, and seal every answer.
+
+    Below ``open_prefixes`` no token is asked for: what is served there tells its callers by itself.
+    """
 
     @app.before_request
     def check() -> None:
         # A web page elsewhere can make its visitor's browser call us under a name of its own that resolves to loopback.
         if config.on_loopback and not is_loopback(_host_name()):
             raise ApiError("AccessDeniedException", 403, "this collector answers to its own address only")
-        if config.token and request.path not in _OPEN_PATHS and not _token_is(config.token):
+        is_open = request.path in _OPEN_PATHS or request.path.startswith(open_prefixes)
+        if config.token and not is_open and not _token_is(config.token):
             raise ApiError(
                 "AccessDeniedException", 401, "a bearer token is needed: Authorization: Bearer TOKEN"
             )

@@ -13,6 +13,7 @@ from types import FrameType
 
 from waitress.server import create_server
 
+from kibitz_server import mounts
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
@@ -38,7 +39,8 @@ def serve(config: Config) -> int:
         closing(_listen(config)) as listener,
         closing(open_store(config.store or str(config.data / STORE_FILE))) as store,
     ):
-        app = create_app(store, config)
+        mounted = mounts.opened(config.data)
+        app = create_app(store, config, mounted)
         server = create_server(
             app,
             sockets=[listener],
@@ -62,6 +64,8 @@ def serve(config: Config) -> int:
             server.task_dispatcher.shutdown()
             server.close()
             jobs.stop()
+            for mount in mounted.values():
+                mount.close()
     return 0
 
 

@@ -49,13 +49,14 @@ class FakeGitHub:
 
     def __init__(self, files: dict[str, str], *, head: str = HEAD) -> None:
         self.files = files
-        self.head = head
+        self.head, self.base = head, "ba" * 20
         self.comments: list[dict[str, Any]] = []
         self.reviews: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str, Any]] = []
         self.faults: list[Fault] = []
         self.users = {TOKEN: {"login": "github-actions[bot]", "type": "Bot"}}
         self.knows_viewer = True
+        self.takes_any_token = False
         self.may_write = True
         self.pull: dict[str, Any] = {
             "title": "A change",
@@ -140,6 +141,8 @@ class FakeGitHub:
     def _honest(self, method: str, path: str, query: str, headers: dict[str, str], body: Any) -> Answer:
         token = re.match(r"(?i)(?:bearer|token) (\S+)", headers.get("Authorization", ""))
         user = self.users.get(token[1]) if token else None
+        if token and self.takes_any_token:
+            user = self.users[TOKEN]
         if user is None:
             return _error(401, "Bad credentials")
         if path == "/graphql":
@@ -175,6 +178,8 @@ class FakeGitHub:
         return self._report(name, number, method, body)
 
     def _report(self, name: str, number: int, method: str, body: Any) -> Answer:
+        if (method, name) == ("POST", "/app/installations/{installation_id}/access_tokens"):
+            return 201, {}, {"token": TOKEN, "expires_at": "2030-01-01T00:00:00Z"}
         if (method, name) == ("POST", "/check-runs"):
             run = {**body, "id": next(self._ids), "annotations": list(body["output"].get("annotations", []))}
             self.check_runs.append(run)
@@ -190,7 +195,7 @@ class FakeGitHub:
 
     def _read(self, name: str, number: int, path: str, query: str) -> Answer:
         if name == "/pulls/{pull_number}":
-            return 200, {}, {"number": 7, "head": {"sha": self.head}, **self.pull}
+            return 200, {}, {"number": 7, "head": {"sha": self.head}, "base": {"sha": self.base}, **self.pull}
         if name == "/collaborators/{username}/permission":
             person = path.split("/")[-2]
             return 200, {}, {"permission": "write" if person in self.writers else "read"}

@@ -72,6 +72,7 @@ class Bitbucket:
             str(answer.get("title") or ""),
             draft=answer.get("draft") is True,
             author_is_bot=record(answer, "author").get("type") == "app_user",
+            base=str(record(answer, "destination", "commit").get("hash") or ""),
         )
 
     def hunks(self) -> Hunks:

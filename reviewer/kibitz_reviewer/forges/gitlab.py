@@ -79,6 +79,7 @@ class GitLab:
             str(answer.get("title") or ""),
             draft=answer.get("draft") is True,
             author_is_bot=record(answer, "author").get("bot") is True,
+            base=str(record(answer, "diff_refs").get("base_sha") or ""),
         )
 
     def hunks(self) -> Hunks:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """The pull request: ``head`` is the commit to comment on. ``author_is_bot``: another program opened it."""
+    """The pull request: ``head`` is the commit to comment on, ``base`` the one it is to be merged into ("" if unknown).
+
+    ``author_is_bot``: another program opened it.
+    """
 
     number: int
     head: str
     title: str = ""
     draft: bool = False
     author_is_bot: bool = False
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

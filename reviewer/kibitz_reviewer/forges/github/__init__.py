@@ -114,13 +114,13 @@ class GitHub:
     def pull(self) -> Pull:
         """The pull request now; its head is what the event said, if it did."""
         answer = _object(self.rest.get(self._path))
-        sha = _object(answer.get("head")).get("sha")
         found = Pull(
             self.request.number,
-            self.request.head or (sha if isinstance(sha, str) and _SHA.match(sha) else ""),
+            self.request.head or _sha(_object(answer.get("head")).get("sha")),
             str(answer.get("title") or ""),
             draft=answer.get("draft") is True,
             author_is_bot=_object(answer.get("user")).get("type") == "Bot",
+            base=_sha(_object(answer.get("base")).get("sha")),
         )
         self._seen = [found]
         return found
@@ -257,6 +257,10 @@ def _inline(comment: Comment) -> dict[str, object]:
     if comment.start_line is not None:
         place |= {"start_line": comment.start_line, "start_side": "RIGHT"}
     return {**place, "body": comment.body}
+
+
+def _sha(value: object) -> str:
+    return value if isinstance(value, str) and _SHA.match(value) else ""
 
 
 def _object(value: object) -> dict[str, Any]:
