@@ -31,6 +31,7 @@ _MAX_MS = 24 * 3600 * 1000
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _GROUP = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_COLLECTOR = re.compile(r"((pyroscope|parca)\+)?https?://[^/\s]\S*|aws://[a-z0-9-]*/?")
 _GROUP_ARN = re.compile(r"arn:[^:]+:codeguru-profiler:[^:]*:[^:]*:profilingGroup/(.+)")
 
 
@@ -158,11 +159,14 @@ def group_name(argument: str | None = None, environ: Mapping[str, str] | None = 
 
 
 def collector_url(argument: str | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """Where the collector is: ``argument``, else KIBITZ_COLLECTOR, else the empty string; without a final slash."""
+    """Where the collector is: ``argument``, else KIBITZ_COLLECTOR, else the empty string; without a final slash.
+
+    Beside our own, ``pyroscope+http://``, ``parca+http://`` and ``aws://region``; see `reporters.choose`.
+    """
     environ = os.environ if environ is None else environ
     for source, url in (("collector", argument), ("KIBITZ_COLLECTOR", environ.get("KIBITZ_COLLECTOR"))):
         if url:
-            if not re.fullmatch(r"https?://[^/\s]\S*", url):
+            if not _COLLECTOR.fullmatch(url):
                 raise ConfigError(
                     f"{source}: expected a URL such as http://127.0.0.1:8787, found {_short(url)}; add the http://"
                 )

@@ -388,7 +388,7 @@ def stop(timeout_s: float = STOP_TIMEOUT_S) -> None:
 
 def _assembled(group: str | None, collector: str | None, settings: dict[str, Any]) -> Profiler:
     from kibitz_agent import fleet
-    from kibitz_agent.reporters.http import HttpReporter, spool_of
+    from kibitz_agent.reporters.choose import reporter_to
 
     name, url = group_name(group), collector_url(collector)
     if not name:
@@ -396,7 +396,7 @@ def _assembled(group: str | None, collector: str | None, settings: dict[str, Any
             "group: expected a profiling group's name, found none; pass group= or set KIBITZ_GROUP"
         )
     identity = fleet.identify(name)
-    reporter = HttpReporter(url or DEFAULT_COLLECTOR, identity, spool=spool_of(identity.group))
+    reporter = reporter_to(url or DEFAULT_COLLECTOR, identity)
     return Profiler(reporter, identity, Configuration(settings))
 
 

@@ -23,7 +23,7 @@ from kibitz_agent.fleet import identify
 from kibitz_agent.profile import Profile
 from kibitz_agent.profiler import Profiler
 from kibitz_agent.reporters import Reporter, ReportError
-from kibitz_agent.reporters.http import HttpReporter, spool_of
+from kibitz_agent.reporters.choose import reporter_to
 from kibitz_agent.sampler import OWN_THREADS
 
 _GRACE_S = 30.0
@@ -129,7 +129,7 @@ def _profiler(connection: socket.socket, options: Mapping[str, Any]) -> Profiler
     identity = identify(options["group"])
     reporter: Reporter = SocketReporter(connection)
     if options["collector"]:
-        reporter = HttpReporter(options["collector"], identity, spool=spool_of(identity.group))
+        reporter = reporter_to(options["collector"], identity)
     # A child would write to its parent's line: it calls for itself, in `_begin_in_child`.
     return Profiler(reporter, identity, Configuration(options["settings"]), follows_forks=False)
 

@@ -68,7 +68,7 @@ class HttpTransport:
                 connection.sock = _Bounded(connected, deadline_s, self._clock)
                 connection.request("POST", target, body, headers)
                 response = connection.getresponse()
-                wait_s = _seconds(response.headers.get("Retry-After"))
+                wait_s = retry_seconds(response.headers.get("Retry-After"))
                 found = response.read(LARGEST_ANSWER)
                 if response.length and len(found) < LARGEST_ANSWER:
                     raise OSError("the answer was cut short")
@@ -182,7 +182,7 @@ def _is_bypassed(host: str, port: int | None, names: str) -> bool:
     return False
 
 
-def _seconds(text: str | None) -> float:
+def retry_seconds(text: str | None) -> float:
     """Seconds of a Retry-After header; a date or nonsense count as a minute, more than an hour as an hour."""
     if not text:
         return 0.0
