@@ -1,6 +1,7 @@
 """Kibitz's agent: a sampling profiler that lives inside the program it watches.
 
-``kibitz_agent.start(group="shop")`` begins, ``kibitz_agent.stop()`` ends; `Profiler` is what both work on. Nothing is
+``kibitz_agent.start(group="shop")`` begins, ``kibitz_agent.stop()`` ends; `Profiler` is what both work on. ``with
+kibitz_agent.tag(endpoint="/cart"):`` says what the samples taken meanwhile are about. Nothing is
 imported before it is used, so that importing this package costs a host next to nothing.
 """
 
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kibitz_agent.profiler import Profiler, start, stop
+    from kibitz_agent.tags import tag
 
     __version__: str
 
-__all__ = ["Profiler", "start", "stop"]
+__all__ = ["Profiler", "start", "stop", "tag"]
 
 
 def _version() -> str:
@@ -29,9 +31,9 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = _version()
     elif name in __all__:
-        from kibitz_agent import profiler
+        from kibitz_agent import profiler, tags
 
-        value = getattr(profiler, name)
+        value = getattr(tags if name == "tag" else profiler, name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

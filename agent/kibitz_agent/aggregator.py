@@ -24,6 +24,7 @@ from kibitz_agent.profile import (
     ProfileBuilder,
 )
 from kibitz_agent.sampler import Run, Sampler
+from kibitz_agent.tags import REGISTRY
 
 MAX_STACK_DEPTH = "MaxStackDepth"
 """What a header's limits say when a stack was cut."""
@@ -33,12 +34,12 @@ _MAX_NAMES = 256
 _OTHER_THREADS = "(other threads)"
 _NUMBER = re.compile(r"\d+")
 
-_LabelKey = tuple[str, bool, int]
+_LabelKey = tuple[str, bool, int, int]
 _Samples = dict[tuple[int, int], list[int]]
 
 # A (node, labels) tuple, the list of three values and the integers in it that no one shares.
 _SAMPLE_OBJECT_BYTES = sys.getsizeof((0, 0)) + sys.getsizeof([0, 0, 0]) + 40 + 3 * sys.getsizeof(1 << 40)
-_LABELS_OBJECT_BYTES = sys.getsizeof(("", True, 0)) + sys.getsizeof("Thread-1000 (worker)") + 24
+_LABELS_OBJECT_BYTES = sys.getsizeof(("", True, 0, 0)) + sys.getsizeof("Thread-1000 (worker)") + 24
 
 
 @dataclass(slots=True)
@@ -110,7 +111,12 @@ class Aggregator:
     def _fold(self, runs: Iterable[Run]) -> None:
         samples, label_keys = self._samples, self._label_keys
         for run in runs:
-            label_key = (self._names.get(run.thread) or self._name(run.thread), run.running, run.cut)
+            label_key = (
+                self._names.get(run.thread) or self._name(run.thread),
+                run.running,
+                run.cut,
+                run.tags,
+            )
             labels = label_keys.setdefault(label_key, len(label_keys))
             held = samples.get((run.node, labels))
             if held is None:
@@ -132,8 +138,9 @@ class Aggregator:
 
 
 def _labels(key: _LabelKey) -> dict[str, str]:
-    thread, running, cut = key
-    labels = {THREAD_STATE: RUNNING if running else WAITING}
+    thread, running, cut, tags = key
+    labels = dict(REGISTRY.labels(tags))
+    labels |= {THREAD_STATE: RUNNING if running else WAITING}
     if thread:
         labels[THREAD_NAME] = thread
     if cut:

@@ -11,12 +11,14 @@ import struct
 import sys
 import threading
 from array import array
-from types import CodeType, ModuleType
+from contextlib import suppress
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from kibitz_agent.calltree import ROOT, CallTree
 from kibitz_agent.config import log
 from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Run, Sampler, Tally
+from kibitz_agent.tags import REGISTRY
 from kibitz_agent.threads import thread_name
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ SAMPLER_VARIABLE = "KIBITZ_SAMPLER"
 """Environment variable: ``python`` or ``native`` for that one only, otherwise the native one where it works."""
 
 _NO_PARENT = 0xFFFFFFFF
-_SAMPLE = struct.Struct("=IIIIQQ")
+_SAMPLE = struct.Struct("=IIIIQQII")
 _NODE = struct.Struct("=IIi")
 _CROWDED_ROOM = 0.3
 # A short program's functions must be met before it ends: often at first, then ever more rarely.
@@ -69,6 +71,7 @@ class NativeSampler:
         except BaseException:
             _sampler.close()
             raise
+        REGISTRY.listen(_Marks(_sampler))
 
     @property
     def memory_bytes(self) -> int:
@@ -102,6 +105,7 @@ class NativeSampler:
 
     def close(self) -> None:
         """End for good; another one may be opened."""
+        REGISTRY.listen(None)
         self._native.close()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
@@ -123,9 +127,9 @@ class NativeSampler:
         tree, node_of = self._tree(nodes, [row[0] for row in rows], codes)
         self._names = {thread: self._names[thread] for thread in threads if thread in self._names}
         runs = []
-        for node, thread, state, count, wall_ns, cpu_ns in rows:
+        for node, thread, state, count, wall_ns, cpu_ns, tags, _ in rows:
             running, cut = bool(state & 1), state >> 1
-            runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns))
+            runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns, tags))
         return tree, runs
 
     def _meet(self, threads: list[tuple[int, int]]) -> None:
@@ -189,6 +193,21 @@ class NativeSampler:
             if threads[thread] == own and depth == _TEST_DEPTH:
                 return
         raise NativeUnavailableError("its self-test failed: it does not see this thread's own stack")
+
+
+class _Marks:
+    """Tells the extension which frames carry tags; nobody is told when it is closed."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def mark(self, frame: FrameType, tags: int) -> None:
+        with suppress(RuntimeError):
+            self._native.mark(frame, tags)
+
+    def unmark(self, frame: FrameType) -> None:
+        with suppress(RuntimeError):
+            self._native.mark(frame, 0)
 
 
 _TEST_DEPTH = 5

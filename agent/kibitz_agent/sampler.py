@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from kibitz_agent import threads
 from kibitz_agent.calltree import CallTree
+from kibitz_agent.tags import REGISTRY
 
 OWN_THREADS = "kibitz-agent-"
 """Threads whose name starts so are the agent's, and are not sampled."""
@@ -29,6 +30,7 @@ class Run(NamedTuple):
 
     ``node`` is an index into the sampler's tree. ``cut``: the stack's whole depth if it was deeper than allowed,
     else 0. ``wall_ns`` and ``cpu_ns`` are what passed and what the thread used over these ticks.
+    ``tags``: the number of a set in `tags.REGISTRY`.
     """
 
     thread: str
@@ -38,6 +40,7 @@ class Run(NamedTuple):
     ticks: int
     wall_ns: int
     cpu_ns: int
+    tags: int = 0
 
 
 class Tally(NamedTuple):
@@ -112,13 +115,13 @@ class AskedSampler:
 class _Seen:
     """What is known of a thread from the last tick; ``idle_tick`` is -1 while no run is open."""
 
-    __slots__ = ("back", "clock", "cpu_ns", "credit_ns", "cut", "frame", "idle_ns", "idle_tick", "lasti", "name", "node", "own")  # fmt: skip
+    __slots__ = ("back", "clock", "cpu_ns", "credit_ns", "cut", "frame", "idle_ns", "idle_tick", "lasti", "name", "node", "own", "tags")  # fmt: skip
 
     def __init__(self, name: str, clock: int | None) -> None:
         self.name, self.clock = name, clock
         self.own = name.startswith(OWN_THREADS)
         self.cpu_ns = self.idle_tick = self.lasti = -1
-        self.frame = self.back = self.node = self.cut = self.credit_ns = self.idle_ns = 0
+        self.frame = self.back = self.node = self.cut = self.credit_ns = self.idle_ns = self.tags = 0
 
 
 # With its name and the integers that no one shares.
@@ -236,6 +239,7 @@ class PythonSampler(AskedSampler):
         stayed = id(frame) == thread.frame and frame.f_lasti == thread.lasti
         thread.frame, thread.lasti, thread.back = id(frame), frame.f_lasti, id(frame.f_back)
         thread.node, thread.cut = self._tree.walk(frame, max_depth)
+        thread.tags = _tags_of(frame) if REGISTRY.frames else 0
         thread.name = self._name_of(ident)
         if cpu_ns < 0:
             self._clockless.append((thread, not stayed))
@@ -260,12 +264,16 @@ class PythonSampler(AskedSampler):
         return True
 
     def _end_tick(self, thread: _Seen, running: bool, cpu_ns: int) -> None:
-        self._ended.append(Run(thread.name, thread.node, thread.cut, running, 1, self._elapsed_ns, cpu_ns))
+        self._ended.append(
+            Run(thread.name, thread.node, thread.cut, running, 1, self._elapsed_ns, cpu_ns, thread.tags)
+        )
 
     def _end_run(self, thread: _Seen) -> None:
         if thread.idle_tick >= 0:
             ticks, wall_ns = self._ticks - thread.idle_tick, self._wall_ns - thread.idle_ns
-            self._ended.append(Run(thread.name, thread.node, thread.cut, False, ticks, wall_ns, 0))
+            self._ended.append(
+                Run(thread.name, thread.node, thread.cut, False, ticks, wall_ns, 0, thread.tags)
+            )
             thread.idle_tick = -1
 
     def _end_runs(self) -> None:
@@ -288,3 +296,15 @@ class PythonSampler(AskedSampler):
         for thread, moved in self._clockless:
             self._end_tick(thread, moved and self._is_running(thread, share_ns), share_ns if moved else 0)
         self._clockless.clear()
+
+
+def _tags_of(frame: FrameType) -> int:
+    """What the innermost marked frame of the stack carries, 0 if none is."""
+    frames = REGISTRY.frames
+    above: FrameType | None = frame
+    while above is not None:
+        found = frames.get(id(above))
+        if found is not None:
+            return found[1]
+        above = above.f_back
+    return 0

@@ -17,6 +17,7 @@ from kibitz_agent.aggregator import MAX_STACK_DEPTH, Aggregator
 from kibitz_agent.native import NativeSampler, NativeUnavailableError
 from kibitz_agent.profile import Header, Profile
 from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Sampler
+from kibitz_agent.tags import tag
 
 MS = 1_000_000
 HERE = __name__
@@ -343,3 +344,75 @@ def test_native_and_python_see_the_same_functions(lacking):
         seen.append({stack[stack.index(f"{name}.<locals>.work") - 1 :] for stack in stacks})
     assert seen[0]
     assert seen[0] == seen[1]
+
+
+def test_samples_taken_within_a_tag_carry_it_and_others_do_not(sampler):
+    def tagged():
+        with tag(endpoint="/cart"):
+            spin(0.2)
+
+    with Watch(sampler) as watch:
+        tagged()
+        doze(0.2)
+    assert ends(watch.stacks(endpoint="/cart"), "spin")
+    assert not ends(watch.stacks(endpoint="/cart"), "doze")
+    assert sum(
+        count for stack, count in watch.stacks(endpoint="/cart").items() if stack[-1] == "spin"
+    ) == sum(count for stack, count in watch.stacks().items() if stack[-1] == "spin")
+
+
+def test_nested_tags_add_up_and_the_inner_one_wins(sampler):
+    def outer():
+        with tag(job="nightly", step="load"):
+            spin(0.15)
+            with tag(step="store"):
+                doze(0.15)
+            recurse(2)
+
+    with Watch(sampler) as watch:
+        outer()
+    assert ends(watch.stacks(job="nightly", step="load"), "spin")
+    assert ends(watch.stacks(job="nightly", step="store"), "doze")
+    assert not ends(watch.stacks(step="load"), "doze")
+    assert ends(watch.stacks(job="nightly", step="load"), "recurse", "spin")
+
+
+def test_tag_holds_across_awaits_and_only_for_its_own_task(sampler):
+    async def request(name):
+        with tag(endpoint=name):
+            for _ in range(6):
+                await asyncio.sleep(0.002)
+                serve_request(name)
+
+    def serve_request(name):
+        {"a": work_of_a, "b": work_of_b}[name](0.02)
+
+    async def both():
+        await asyncio.gather(request("a"), request("b"))
+
+    with Watch(sampler) as watch:
+        asyncio.run(both())
+    assert ends(watch.stacks(endpoint="a"), "work_of_a")
+    assert ends(watch.stacks(endpoint="b"), "work_of_b")
+    assert not ends(watch.stacks(endpoint="a"), "work_of_b")
+    assert not ends(watch.stacks(endpoint="b"), "work_of_a")
+
+
+def work_of_a(seconds):
+    spin(seconds)
+
+
+def work_of_b(seconds):
+    spin(seconds)
+
+
+def test_tag_of_one_thread_is_not_anothers(sampler):
+    def tagged():
+        with tag(endpoint="/here"):
+            spin(0.3)
+
+    with thread(tagged, "tagged"), thread(lambda: spin(0.3), "plain"), Watch(sampler) as watch:
+        doze(0.2)
+    assert set(watch.stacks(endpoint="/here")) <= set(watch.stacks(thread="tagged"))
+    assert not watch.stacks(endpoint="/here", thread="plain")
+    assert ends(watch.stacks(endpoint="/here", thread="tagged"), "spin")

@@ -85,6 +85,9 @@ static inline const kb_frame *kb_current_frame(PyThreadState *ts) {
 #endif
 }
 
+/* Where the interpreter keeps the frame that a frame object stands for. */
+static inline uintptr_t kb_frame_of(const PyFrameObject *frame) { return (uintptr_t)frame->f_frame; }
+
 /* How much of a frame the walk needs: everything before its locals. */
 #define KB_FRAME_SIZE offsetof(kb_frame, localsplus)
 

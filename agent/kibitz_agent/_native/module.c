@@ -212,6 +212,20 @@ static PyObject *threads_list(const kb_threads *threads) {
     return list;
 }
 
+PyDoc_STRVAR(mark_doc, "mark(frame, tags)\n--\n\nHave samples of stacks with this frame carry `tags`; 0 takes them away.");
+
+static PyObject *native_mark(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *frame;
+    unsigned int tags;
+    kb_sampler *sampler = opened();
+    if (!sampler || !PyArg_ParseTuple(args, "O!I", &PyFrame_Type, &frame, &tags)) return NULL;
+    pthread_mutex_lock(&sampler->tick_lock);
+    kb_marks_set(&sampler->marks, kb_frame_of((PyFrameObject *)frame), tags);
+    pthread_mutex_unlock(&sampler->tick_lock);
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(threads_doc, "threads() -> list\n--\n\n(ident, native id) of every thread seen, in the samples' order.");
 
 static PyObject *native_threads(PyObject *self, PyObject *unused) {
@@ -247,7 +261,7 @@ PyDoc_STRVAR(drain_doc,
              "drain() -> (nodes, samples, codes, threads)\n--\n\n"
              "What was seen since the last drain, and forget it. `nodes`: bytes, rows of (parent u32, code u32, offset i32),\n"
              "parent 2**32-1 for a root. `samples`: bytes, rows of (node u32, thread u32, state u32, count u32, wall ns u64,\n"
-             "cpu ns u64); state: 1 if running, plus twice the whole depth of a stack that was cut. `codes`: pairs of a code\n"
+             "cpu ns u64, tags u32, 0 u32); state: 1 if running, plus twice the whole depth of a stack that was cut. `codes`: pairs of a code\n"
              "object, or (name, file, first line, line table, size in bytes) of one that may be gone; and the id of the\n"
              "globals it ran with. `threads`: (ident, native id).");
 
@@ -351,6 +365,7 @@ static PyMethodDef methods[] = {
     {"rest", native_rest, METH_NOARGS, rest_doc},
     {"running", native_running, METH_NOARGS, running_doc},
     {"skip", native_skip, METH_O, skip_doc},
+    {"mark", native_mark, METH_VARARGS, mark_doc},
     {"threads", native_threads, METH_NOARGS, threads_doc},
     {"adopt", native_adopt, METH_NOARGS, adopt_doc},
     {"drain", native_drain, METH_NOARGS, drain_doc},

@@ -102,7 +102,7 @@ static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, bool
     uint32_t state = running ? KB_STATE_RUNNING : KB_STATE_WAITING;
     uint64_t cpu_ns = running ? wall_ns : 0;
     kb_sample *sample = kb_trie_sample(&sampler->trie, thread->node, (uint32_t)(thread - sampler->threads.threads),
-                                       state | thread->cut << KB_STATE_DEPTH);
+                                       state | thread->cut << KB_STATE_DEPTH, thread->tags);
     if (!sample) {
         sampler->counters.dropped++;
         return;
@@ -156,6 +156,9 @@ static bool resolve(kb_sampler *sampler, candidate *c, bool last_pass) {
     }
     c->thread->node = node;
     c->thread->cut = depth > capacity ? (uint32_t)depth : 0;
+    c->thread->tags = 0;
+    for (int i = sure - 1; sampler->marks.count && i >= 0 && !c->thread->tags; i--)
+        c->thread->tags = kb_marks_get(&sampler->marks, sampler->first[i].frame);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "codes.h"
+#include "marks.h"
 #include "threads.h"
 #include "trie.h"
 
@@ -30,6 +31,7 @@ typedef struct {
     kb_codes codes;
     kb_trie trie;
     kb_threads threads;
+    kb_marks marks;
     kb_arena arena;
     kb_link *first, *second;
     kb_counters counters;

@@ -20,6 +20,7 @@ typedef struct {
     uintptr_t root_chunk;
     uint32_t node; /* leaf of the last stack, KB_NO_NODE when it must be walked again */
     uint32_t orphaned_ticks; /* in a row: a generator that C alone drives, or one that is always met half way */
+    uint32_t tags; /* of its last stack */
     uint32_t cut; /* the stack's whole depth if it was cut, else 0 */
     uint32_t cached; /* how many of the links below are valid */
     kb_link links[KB_CACHED_LINKS];

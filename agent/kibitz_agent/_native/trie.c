@@ -42,18 +42,19 @@ uint32_t kb_trie_node(kb_trie *trie, uint32_t parent, uint32_t code, int32_t off
     return trie->node_count - 1;
 }
 
-kb_sample *kb_trie_sample(kb_trie *trie, uint32_t node, uint32_t thread, uint32_t state) {
-    uint32_t slot = mix(((uint64_t)node << 32) | thread, state) & trie->sample_mask;
+kb_sample *kb_trie_sample(kb_trie *trie, uint32_t node, uint32_t thread, uint32_t state, uint32_t tags) {
+    uint32_t slot = mix(((uint64_t)node << 32) | thread, ((uint64_t)tags << 32) | state) & trie->sample_mask;
     for (; trie->sample_slots[slot]; slot = (slot + 1) & trie->sample_mask) {
         kb_sample *sample = &trie->samples[trie->sample_slots[slot] - 1];
-        if (sample->node == node && sample->thread == thread && sample->state == state) return sample;
+        if (sample->node == node && sample->thread == thread && sample->state == state && sample->tags == tags)
+            return sample;
     }
     if (trie->sample_count == trie->sample_capacity) {
         trie->dropped++;
         return NULL;
     }
     kb_sample *sample = &trie->samples[trie->sample_count];
-    *sample = (kb_sample){.node = node, .thread = thread, .state = state};
+    *sample = (kb_sample){.node = node, .thread = thread, .state = state, .tags = tags};
     trie->sample_slots[slot] = ++trie->sample_count;
     return sample;
 }

@@ -17,6 +17,8 @@ typedef struct {
     uint32_t state; /* what the thread was seen doing: see threads.h */
     uint32_t count;
     uint64_t wall_ns, cpu_ns;
+    uint32_t tags; /* a number that the Python side understands */
+    uint32_t unused;
 } kb_sample;
 
 typedef struct {
@@ -30,7 +32,7 @@ typedef struct {
 bool kb_trie_init(kb_trie *trie, uint32_t node_capacity, uint32_t sample_capacity);
 void kb_trie_free(kb_trie *trie);
 uint32_t kb_trie_node(kb_trie *trie, uint32_t parent, uint32_t code, int32_t offset);
-kb_sample *kb_trie_sample(kb_trie *trie, uint32_t node, uint32_t thread, uint32_t state);
+kb_sample *kb_trie_sample(kb_trie *trie, uint32_t node, uint32_t thread, uint32_t state, uint32_t tags);
 void kb_trie_clear_samples(kb_trie *trie);
 void kb_trie_clear(kb_trie *trie);
 

@@ -148,7 +148,7 @@ def main():
         _sampler.adopt()
         nodes, samples, codes, _ = _sampler.drain()
         nodes = list(struct.iter_unpack("=IIi", nodes))
-        for node, _, _, count, _, _ in struct.iter_unpack("=IIIIQQ", samples):
+        for node, _, _, count, *_ in struct.iter_unpack("=IIIIQQII", samples):
             stacks += count
             torn += count if mixed(nodes, codes, node) else 0
     counters = _sampler.stats()
