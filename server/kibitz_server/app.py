@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
+from functools import partial
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import security
+from kibitz_server import logs, security
 from kibitz_server.api import ApiError, aws, ours
 from kibitz_server.api.aws.collector import Collector
+from kibitz_server.auth.tokens import Tokens
 from kibitz_server.config import Config
 from kibitz_server.ingest import MAX_COMPRESSED_BYTES
+from kibitz_server.metrics import Gauge, Metrics
 from kibitz_server.mounts import Mount
 from kibitz_server.mounts import blueprint as mount_blueprint
 from kibitz_server.query import QueryError
 from kibitz_server.settings import SettingsError
 from kibitz_server.store import BusyError, Store, StoreError
-from kibitz_server.web import views
+from kibitz_server.web import login, views
 
 log = logging.getLogger("kibitz.server")
 
@@ -29,8 +33,13 @@ MAX_REQUEST_BYTES = 4 * MAX_COMPRESSED_BYTES
 _CODES = {401: "AccessDeniedException", 403: "AccessDeniedException", 404: "ResourceNotFoundException"}
 
 
-def create_app(store: Store, config: Config, mounts: Mapping[str, Mount] | None = None) -> Flask:
-    """An application over ``store``, with ``mounts`` served beside it by their names."""
+def create_app(
+    store: Store, config: Config, tokens: Tokens | None = None, mounts: Mapping[str, Mount] | None = None
+) -> Flask:
+    """An application over ``store``, with ``mounts`` served beside it by their names.
+
+    Without ``tokens`` only the configured one is known.
+    """
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -38,8 +47,11 @@ def create_app(store: Store, config: Config, mounts: Mapping[str, Mount] | None 
     app.extensions["kibitz_store"] = store
     app.extensions["kibitz_collector"] = Collector(store, auto_create=config.auto_create)
     mounts = mounts or {}
-    security.guard(app, config, tuple(f"/{name}/" for name in mounts))
-    for blueprint in (aws.profiler(), ours.api, views.pages):
+    app.secret_key = tokens.cookie_key if tokens is not None else os.urandom(32)
+    logs.follow(app)
+    security.guard(app, config, tokens, tuple(f"/{name}/" for name in mounts))
+    observe(app, store)
+    for blueprint in (aws.profiler(), ours.api, views.pages, login.pages):
         app.register_blueprint(blueprint)
     for name, mount in mounts.items():
         app.register_blueprint(mount_blueprint(name, mount))
@@ -93,6 +105,25 @@ def _handle_errors(app: Flask) -> None:
     def unexpected(error: Exception) -> Response | tuple[str, int]:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         return answer("InternalServerException", 500, "the collector made a mistake; its log says more")
+
+
+def observe(app: Flask, store: Store) -> None:
+    """Count requests, and show the counts with the store's own at /metrics."""
+    metrics = Metrics()
+    metrics.declare("kibitz_requests_total", "Requests answered, by endpoint and status.")
+    for name, text in (("waiting", "Reports that wait to be written."), ("folds", "Label values folded.")):
+        if hasattr(store, name):
+            metrics.watch(Gauge(f"kibitz_store_{name}", text, partial(getattr, store, name)))
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        metrics.count("kibitz_requests_total", {"endpoint": endpoint, "status": str(response.status_code)})
+        return response
+
+    @app.get("/metrics")
+    def show() -> Response:
+        return Response(metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _serve_renderer(app: Flask) -> None:

@@ -22,7 +22,9 @@ class Config:
     """A collector's settings. ``token``: what every request must carry as a bearer token, "" for none.
 
     ``auto_create``: make a profiling group when an agent first speaks for it. ``store``: the address of a database, "" for
-    a file in the data directory.
+    a file in the data directory. ``has_tokens``: the store has tokens of its own; ``require_token``: ask for one on loopback
+    too; ``secure_cookies``: browsers come by HTTPS, through a proxy; ``rate_per_s``: requests of one address, where a token
+    is needed; ``log_form``: text or json.
     """
 
     data: Path
@@ -33,6 +35,16 @@ class Config:
     detection_interval_s: float = 300.0
     auto_create: bool = True
     store: str = ""
+    has_tokens: bool = False
+    require_token: bool = False
+    secure_cookies: bool = False
+    rate_per_s: float = 500.0
+    log_form: str = "text"
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether requests must say who asks."""
+        return bool(self.token) or self.require_token or not self.on_loopback
 
     @property
     def on_loopback(self) -> bool:
@@ -42,10 +54,10 @@ class Config:
 
 def checked(config: Config) -> Config:
     """The same settings, or `ConfigError`: an address others can reach needs a token."""
-    if not config.on_loopback and not config.token:
+    if config.needs_token and not (config.token or config.has_tokens):
         raise ConfigError(
-            f"--host {config.host} can be reached from other machines, so a token is needed: put one in a file and give "
-            "--token-file FILE (or KIBITZ_TOKEN_FILE)"
+            f"--host {config.host}: requests must carry a token, and there is none yet. Make one with `kibitz token create "
+            "--role admin`, or put one in a file and give --token-file FILE (or KIBITZ_TOKEN_FILE)"
         )
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"--port {config.port}: expected 0 (any free one) to 65535")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import errno
-import logging
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
 from waitress.server import create_server
 
-from kibitz_server import mounts
+from kibitz_server import logs, mounts
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
+from kibitz_server.auth.tokens import Token, Tokens, read_key
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
 from kibitz_server.store import maintenance
 from kibitz_server.store.opening import open_store
 
 _BACKLOG = 512
+_DRAIN_S = 20
 
 
 class _Stop(SystemExit):
@@ -32,15 +34,14 @@ class _Stop(SystemExit):
 
 def serve(config: Config) -> int:
     """Run a collector in this process; returns when it was asked to end. The address is printed once it listens."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # bursts are expected
+    logs.configure(config.log_form)
     with (
         maintenance.in_use(_data_dir(config)),
         closing(_listen(config)) as listener,
         closing(open_store(config.store or str(config.data / STORE_FILE))) as store,
     ):
         mounted = mounts.opened(config.data)
-        app = create_app(store, config, mounted)
+        app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted)
         server = create_server(
             app,
             sockets=[listener],
@@ -61,7 +62,8 @@ def serve(config: Config) -> int:
         except _Stop:
             sys.stderr.write("kibitz serve: stopping\n")
         finally:
-            server.task_dispatcher.shutdown()
+            # No new connections; what has been asked already is answered.
+            server.task_dispatcher.shutdown(cancel_pending=False, timeout=_DRAIN_S)
             server.close()
             jobs.stop()
             for mount in mounted.values():
@@ -89,6 +91,15 @@ def _listen(config: Config) -> socket.socket:
             ) from error
         raise ConfigError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from error
     return listener
+
+
+def tokens_of(data: Path, address: str) -> Sequence[Token]:
+    """The tokens of the store that a collector would use; none where there is no store yet."""
+    path = data / STORE_FILE
+    if not address and not path.is_file():
+        return []
+    with closing(open_store(address or str(path))) as store:
+        return Tokens(store.engine, b"").list()
 
 
 def _data_dir(config: Config) -> Path:

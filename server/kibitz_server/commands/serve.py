@@ -31,6 +31,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file", type=Path, metavar="FILE", help="requests must carry the bearer token in FILE"
     )
     parser.add_argument(
+        "--require-token",
+        action="store_true",
+        help="ask for a token on this machine's own address too (kibitz token create makes one)",
+    )
+    parser.add_argument(
+        "--secure-cookies",
+        action="store_true",
+        help="browsers come by HTTPS through a proxy: send cookies only there",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=32, metavar="N", help="requests served at once (default 32)"
+    )
+    parser.add_argument(
+        "--rate-limit",
+        type=float,
+        default=500,
+        metavar="N",
+        help="requests a second of one address, where a token is needed (default 500)",
+    )
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="json: one object a line"
+    )
+    parser.add_argument(
         "--store", default="", metavar="URL", help="keep profiles in a database: postgresql://user@host/name"
     )
     parser.add_argument(
@@ -43,18 +66,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. 0: ended on request, 2: could not start."""
     from kibitz_server.config import Config, ConfigError, checked, default_data_dir, read_token
-    from kibitz_server.serving import serve
+    from kibitz_server.serving import serve, tokens_of
     from kibitz_server.store import StoreError
 
     try:
+        data = args.data or default_data_dir()
         config = checked(
             Config(
-                data=args.data or default_data_dir(),
+                data=data,
                 host=args.host,
                 port=args.port,
                 token=read_token(args.token_file),
                 auto_create=not args.no_auto_create,
                 store=args.store,
+                has_tokens=bool(tokens_of(data, args.store)),
+                require_token=args.require_token,
+                secure_cookies=args.secure_cookies,
+                threads=max(1, min(args.threads, 512)),
+                rate_per_s=max(1.0, args.rate_limit),
+                log_form=args.log_format,
             )
         )
         return serve(config)

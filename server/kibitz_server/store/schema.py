@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -113,6 +113,18 @@ documents = Table(
     _group_id(primary_key=True),
     Column("kind", String(64), primary_key=True),
     Column("body", Text, nullable=False),
+)
+
+# Of bearer tokens the hash, of AWS access keys nothing: their secret is derived from a key that is not in the database.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created", Double, nullable=False),
 )
 
 OF_GROUP = (documents, findings, buckets, profiles, chunks)
