@@ -395,7 +395,7 @@ export class FlameGraph {
     empty.hidden = this.layout.sum > 0;
     empty.textContent = `No ${this.value} was recorded here. Choose another value or a longer period.`;
     sizer.style.height = `${this.layout.levels * this.painter.rowHeight}px`;
-    this.functions = functionsOf(this.layout);
+    this.functions = null;
     this.zoomQuietly(this.focus);
     if (this.selected >= 0) this.select(this.selected);
     this.search(this.searchText);
@@ -423,7 +423,17 @@ export class FlameGraph {
     this.redraw();
   }
 
+  // The picture first: the table is worked out once it has been presented.
   showTable() {
+    if (this.drawn) this.fillTable();
+    else if (!this.tableRequest) {
+      this.tableRequest = requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => this.fillTable())));
+    }
+  }
+
+  fillTable() {
+    this.tableRequest = 0;
+    this.functions ??= functionsOf(this.layout);
     this.table.show(this.tree, this.functions, { unit: this.unit, sum: this.layout.sum, matched: this.matched });
   }
 

@@ -49,7 +49,8 @@ export class Painter {
   /** Forgets what was worked out for another tree. */
   setTree(tree) {
     this.tree = tree;
-    this.colour = Uint16Array.from(tree.name, (name, frame) => colourIndex(name, tree.file[frame]));
+    this.colour = new Uint16Array(tree.name.length);
+    for (let frame = 0; frame < tree.name.length; frame++) this.colour[frame] = colourIndex(tree.name[frame], tree.file[frame]);
     if (tree.count) this.colour[tree.frame[0]] = SPECIAL.root;
     this.labels = new Map();
   }

@@ -164,3 +164,13 @@ test("the colour says the module and whose it is", () => {
   assert.notEqual(hue("shop.a:f", "/a.py"), hue("shop.a:f", "/v/site-packages/a.py"));
   assert.ok(colourIndex("no module", "") < count);
 });
+
+test("many siblings are in the same order as few: widest first, then by name", () => {
+  const rows = [["all", -1, 0]];
+  for (let k = 0; k < 300; k++) rows.push([`f${(k * 7919) % 300}`, 0, 1 + ((k * 31) % 5)]);
+  const layout = layoutOf(rows);
+  const shown = [...layout.node.subarray(1)].map((node) => [rows[node][2], rows[node][0]]);
+  const wanted = rows.slice(1).map(([name, , self]) => [self, name]);
+  wanted.sort((a, b) => b[0] - a[0] || (a[1] < b[1] ? -1 : 1));
+  assert.deepEqual(shown, wanted);
+});
