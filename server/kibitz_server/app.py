@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from kibitz_agent import flamegraph as renderer
 from kibitz_server import logs, security
-from kibitz_server.api import ApiError, aws, ours
+from kibitz_server.api import ApiError, aws, ours, pyroscope
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.auth.tokens import Tokens
 from kibitz_server.config import Config
@@ -51,7 +51,7 @@ def create_app(
     logs.follow(app)
     security.guard(app, config, tokens, tuple(f"/{name}/" for name in mounts))
     observe(app, store)
-    for blueprint in (aws.profiler(), ours.api, views.pages, login.pages):
+    for blueprint in (aws.profiler(), ours.api, pyroscope.api, views.pages, login.pages):
         app.register_blueprint(blueprint)
     for name, mount in mounts.items():
         app.register_blueprint(mount_blueprint(name, mount))

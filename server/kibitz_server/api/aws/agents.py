@@ -15,6 +15,7 @@ from kibitz_server.ingest import IngestError, TooLargeError, UnsupportedTypeErro
 Params = Mapping[str, Any]
 
 MAX_FUTURE_S = 300.0
+BUSY_REPORTS = 256
 _LAMBDA = "AWSLambda"
 
 
@@ -26,7 +27,9 @@ def configure_agent(collector: Collector, given: Params) -> Params:
     if platform == _LAMBDA and given.get("metadata", {}).get("ComputePlatform") != _LAMBDA:
         raise validation_error(f"the profiling group {name} is for AWS Lambda, and this agent runs elsewhere")
     collector.heartbeats.beat(name, collector.clock())
-    return {"configuration": settings.agent_configuration(collector.settings(name))}
+    # Agents that report less often are what a collector that falls behind needs most.
+    slow_down = 1 + min(3, getattr(collector.store, "waiting", 0) // BUSY_REPORTS)
+    return {"configuration": settings.agent_configuration(collector.settings(name), slow_down)}
 
 
 def post_agent_profile(collector: Collector, given: Params) -> Params:
@@ -36,12 +39,13 @@ def post_agent_profile(collector: Collector, given: Params) -> Params:
     if not collector.auto_create:  # else the store makes the group with its first report
         collector.group(group)
     profile = timed(profile, collector.clock())
-    try:
-        collector.store.add(
-            group, profile.with_header(replace(profile.header, group=group)), given["profileToken"], source
-        )
-    except ProfileError as error:
-        raise validation_error(str(error)) from error
+    keep(
+        collector,
+        group,
+        profile.with_header(replace(profile.header, group=group)),
+        given["profileToken"],
+        source,
+    )
     return {}
 
 
@@ -55,6 +59,14 @@ def decoded(content_type: str, body: bytes) -> tuple[Profile, str]:
     except UnsupportedTypeError as error:
         raise ApiError("ValidationException", 415, str(error)) from error
     except IngestError as error:
+        raise validation_error(str(error)) from error
+
+
+def keep(collector: Collector, group: str, profile: Profile, token: str, source: str) -> None:
+    """Return once the profile is on disk; a token seen before changes nothing."""
+    try:
+        collector.store.add(group, profile, token, source)
+    except ProfileError as error:
         raise validation_error(str(error)) from error
 
 

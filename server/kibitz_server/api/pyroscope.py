@@ -1,0 +1,109 @@
+"""Pyroscope's ``/ingest``: its SDKs, and whatever else pushes there, can push here unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+
+from flask import Blueprint, current_app, request
+
+from kibitz_agent.profile import Labels, Profile
+from kibitz_server.api import ApiError, validation_error
+from kibitz_server.api.aws import agents
+from kibitz_server.api.aws.collector import Collector
+from kibitz_server.ingest import IngestError, TooLargeError, collapsed, inflate, pprof
+
+api = Blueprint("pyroscope", __name__)
+
+_NAME = re.compile(r"([^{}]{1,1024})(?:\{([^{}]{0,8192})\})?")
+_OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST_NAME, _MOST_LABELS, _LONGEST_LABEL = 255, 30, 1024
+_MOST_RATE_HZ = 1_000_000
+_LATEST_S = 253_402_300_799
+FORMATS = ("folded", "lines", "pprof")
+
+
+@api.post("/ingest")
+def ingest() -> tuple[str, int]:
+    """Keep a profile; 200 once it is on disk. The same question with the same body again changes nothing."""
+    collector: Collector = current_app.extensions["kibitz_collector"]
+    group, labels = series(request.args.get("name", ""))
+    start, end = _seconds("from"), _seconds("until")
+    if end < start:
+        raise validation_error("until: earlier than from")
+    if not collector.auto_create:
+        collector.group(group)
+    try:
+        body = _body()
+        profile = _decoded(body)
+    except TooLargeError as error:
+        raise ApiError("ValidationException", 413, str(error)) from error
+    except IngestError as error:
+        raise validation_error(str(error)) from error
+    header = replace(
+        profile.header,
+        group=group,
+        instance=dict(labels).get("instance", ""),
+        start_ns=int(start * 1e9),
+        end_ns=int(end * 1e9),
+        sampler=request.args.get("spyName", "")[:64],
+    )
+    profile = agents.timed(_labelled(profile.with_header(header), labels), collector.clock())
+    token = hashlib.sha256(request.query_string + b"\0" + body).hexdigest()
+    agents.keep(collector, group, profile, token, "pyroscope")
+    return "", 200
+
+
+def series(name: str) -> tuple[str, Labels]:
+    """The profiling group and the labels in a series' name, ``app.cpu{env=staging,region=x}``."""
+    match = _NAME.fullmatch(name)
+    group = _OUTSIDE.sub("_", match[1].strip()).strip("_")[:_LONGEST_NAME] if match else ""
+    if match is None or not group:
+        raise validation_error(f"name: expected application{{label=value,...}}, found {name[:80]!r}")
+    pairs = [pair.partition("=") for pair in (match[2] or "").split(",") if "=" in pair]
+    if len(pairs) > _MOST_LABELS:
+        raise validation_error(f"name: {len(pairs)} labels, at most {_MOST_LABELS} are accepted")
+    labels = {
+        key.strip()[:_LONGEST_LABEL]: value.strip().strip('"')[:_LONGEST_LABEL] for key, _, value in pairs
+    }
+    return group, tuple(sorted((key, value) for key, value in labels.items() if key))
+
+
+def _seconds(name: str) -> float:
+    """A time in seconds, or milli-, micro- or nanoseconds, since the epoch."""
+    text = request.args.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise validation_error(f"{name}: expected a time since the epoch, found {text[:40]!r}")
+    value = float(text)
+    while value > _LATEST_S / 10:  # later than the year 2770: a smaller unit was meant
+        value /= 1000
+    return value
+
+
+def _body() -> bytes:
+    if request.mimetype == "multipart/form-data":
+        upload = request.files.get("profile")
+        if upload is None:
+            raise IngestError("expected a file called 'profile' in the form")
+        content: bytes = upload.read()
+        return content
+    body = request.get_data(cache=False)
+    return inflate(body) if request.headers.get("Content-Encoding", "").lower() == "gzip" else body
+
+
+def _decoded(body: bytes) -> Profile:
+    form = request.args.get("format") or ("pprof" if request.mimetype == "multipart/form-data" else "folded")
+    rate = request.args.get("sampleRate", "100")
+    if not rate.isascii() or not rate.isdigit() or not 1 <= int(rate[:9]) <= _MOST_RATE_HZ:
+        raise IngestError(f"sampleRate: expected 1 to {_MOST_RATE_HZ}, found {rate[:40]!r}")
+    if form == "pprof":
+        return pprof.decode(body)
+    if form in FORMATS:
+        return collapsed.decode(body, int(rate), counted=form == "folded")
+    raise ApiError("ValidationException", 415, f"format {form[:40]!r}: expected one of {', '.join(FORMATS)}")
+
+
+def _labelled(profile: Profile, labels: Labels) -> Profile:
+    sets = tuple(tuple(sorted({**dict(own), **dict(labels)}.items())) for own in profile.label_sets)
+    return replace(profile, label_sets=sets)

@@ -1,0 +1,132 @@
+"""What Pyroscope's SDKs push arrives: text, pprof, forms; and hostile questions are refused, never stumbled over."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kibitz_agent.exporters import pprof
+from kibitz_agent.profile import Frame, Header, ProfileBuilder
+from kibitz_server.api import ApiError
+from kibitz_server.api.pyroscope import series
+from kibitz_server.ingest import IngestError, collapsed
+
+
+def question(**given):
+    now = int(time.time())
+    return {"name": "my.app.cpu{env=staging}", "from": now - 10, "until": now, **given}
+
+
+def functions(client, group="my_app_cpu"):
+    found = client.get(f"/api/groups/{group}/functions?value=samples").json
+    return {function["name"]: function["self"] for function in found["functions"]}
+
+
+def test_folded_stacks_arrive_with_their_labels(client, store):
+    asked = question(sampleRate=100, spyName="pyspy")
+    answer = client.post("/ingest", query_string=asked, data=b"main;work 3\nmain 1\nmain;a b 2\n")
+    assert answer.status_code == 200, answer.data
+    assert functions(client) == {"work": 3, "main": 1, "a b": 2}
+    wall = client.get("/api/groups/my_app_cpu/functions?value=wall&limit=1").json
+    assert wall["total"] == 60_000_000
+    assert all(dict(labels)["env"] == "staging" for labels in store.dictionary("my_app_cpu").label_sets)
+
+
+def test_same_push_again_counts_once(client):
+    asked = question()
+    for _ in range(2):
+        assert client.post("/ingest", query_string=asked, data=b"main 1").status_code == 200
+    assert functions(client) == {"main": 1}
+    assert client.post("/ingest", query_string=asked, data=b"main 2").status_code == 200
+    assert functions(client) == {"main": 3}
+
+
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+def test_times_may_be_in_smaller_units(client, scale):
+    now = int(time.time())
+    asked = question(**{"from": (now - 10) * scale, "until": now * scale})
+    assert client.post("/ingest", query_string=asked, data=b"main 1").status_code == 200
+    assert functions(client) == {"main": 1}
+
+
+def test_lines_gzip_and_pprof_arrive(client):
+    assert (
+        client.post("/ingest", query_string=question(format="lines"), data=b"a;b\na;b\na\n").status_code
+        == 200
+    )
+    packed = gzip.compress(b"a;c 5\n")
+    sent = client.post("/ingest", query_string=question(), data=packed, headers={"Content-Encoding": "gzip"})
+    assert sent.status_code == 200
+    builder = ProfileBuilder()
+    builder.add_stack([Frame("a"), Frame("d")], (7, 1, 1))
+    content = pprof.encode(builder.build(Header()))
+    form = {"profile": (io.BytesIO(content), "profile.pprof")}
+    assert client.post("/ingest", query_string=question(), data=form).status_code == 200
+    assert functions(client) == {"b": 2, "c": 5, "d": 7, "a": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "status"),
+    [
+        ({"name": ""}, b"a 1", 400),
+        ({"name": "{a=b}"}, b"a 1", 400),
+        ({"from": "x"}, b"a 1", 400),
+        ({"until": "1"}, b"a 1", 400),
+        ({"until": "9" * 25}, b"a 1", 400),
+        ({"sampleRate": "0"}, b"a 1", 400),
+        ({"format": "jfr"}, b"a 1", 415),
+        ({"format": "pprof"}, b"nonsense", 400),
+        ({}, b"no number", 400),
+        ({}, b"\xff 1", 400),
+        ({}, b"a 99999999999999999999", 400),
+        ({}, b";".join([b"a"] * 20_000) + b" 1", 413),
+    ],
+)
+def test_wrong_push_is_refused_with_a_reason(client, change, body, status):
+    answer = client.post("/ingest", query_string=question(**change), data=body)
+    assert answer.status_code == status
+    assert answer.json["message"]
+    assert client.get("/api/groups").json["groups"] == []
+
+
+def test_future_is_refused(client):
+    later = int(time.time()) + 3600
+    answer = client.post("/ingest", query_string=question(until=later), data=b"a 1")
+    assert answer.status_code == 400
+    assert "future" in answer.json["message"]
+
+
+def test_series_names_are_read():
+    assert series('app{a="b",c=d}') == ("app", (("a", "b"), ("c", "d")))
+    assert series("a b/c") == ("a_b_c", ())
+    with pytest.raises(ApiError):
+        series("app{" + ",".join(f"k{i}=v" for i in range(40)) + "}")
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_stacks_or_refused(body):
+    try:
+        profile = collapsed.decode(body)
+    except IngestError:
+        return
+    assert profile.total() >= 0
+
+
+@given(
+    st.dictionaries(st.sampled_from(["name", "from", "until", "format", "sampleRate"]), st.text(max_size=20)),
+    st.binary(max_size=40),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_question_makes_it_stumble(client, asked, body):
+    assert client.post("/ingest", query_string={**question(), **asked}, data=body).status_code in (
+        200,
+        400,
+        413,
+        415,
+    )
