@@ -151,3 +151,22 @@ def test_a_model_file_that_is_wrong_says_where(tmp_path: Path) -> None:
     file.write_text('[[source]]\nlabel = "moon"\nnames = ["a.b"]\n')
     with pytest.raises(ModelError, match=r"bad.toml.*moon"):
         read_models([file])
+
+
+def test_a_decorator_at_module_level_is_seen_through() -> None:
+    body = """
+    from functools import wraps
+    def logged(f):
+        @wraps(f)
+        def inner(*args, **keywords):
+            return f(*args, **keywords)
+        return inner
+    @logged
+    def run(command):
+        os.system(command)
+    @app.route("/")
+    @logged
+    def view():
+        run(request.args["v"])
+    """
+    assert flows(body) == [("shell", "os.system(command)")]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from kibitz_reviewer.dataflow.calls import Calls
 from kibitz_reviewer.dataflow.entries import Entries, Handler
-from kibitz_reviewer.dataflow.machine import Activation, BudgetError, Flow
+from kibitz_reviewer.dataflow.machine import MAX_STEPS_OF_FILE, Activation, BudgetError, Flow
 from kibitz_reviewer.dataflow.models import Models, SinkModel, models_for
 from kibitz_reviewer.dataflow.program import FunctionInfo, ModuleInfo, Workspace
 from kibitz_reviewer.dataflow.state import Object, State
@@ -105,7 +105,9 @@ class Analysis(Calls):
             self.flows = flows
         finally:
             self.stack.pop()
-            self.globals[home.frame] = self.state.frames.get(home.frame, {})
+            self.globals[home.frame] = self.state.frames.pop(home.frame, {})
+            self.closures.update(self.state.frames)
+            self.spent += self.steps
             self.shared.update(self.state.heap)
             self.state, self.alive, self.flowing, self.steps = saved
             self.loading.discard(home.path)
@@ -113,7 +115,10 @@ class Analysis(Calls):
     def _enter(self, home: ModuleInfo, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Call one function as the outside would."""
         info = home.function(node)
+        self.spent += self.steps
         self.steps = 0
+        if self.spent > MAX_STEPS_OF_FILE:
+            return
         flows, verdicts = dict(self.flows), dict(self.verdicts)
         self.state, self.alive = State({}, {}), True
         self.stack.append(Activation(home.frame, home, None, 0, "", (home.path,)))

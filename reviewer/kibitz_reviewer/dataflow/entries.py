@@ -89,7 +89,9 @@ class Entries:
         for attribute in module.nodes(ast.Attribute):
             if attribute.attr in words:
                 name = module.qualified_name(attribute)
-                if name is not None and (name in sources or f"{name}()" in sources):
+                if (name is not None and (name in sources or f"{name}()" in sources)) or (
+                    attribute.attr in ("recv", "recvfrom") and "socket" in self._roots
+                ):
                     yield attribute
         for name_node in module.nodes(ast.Name):
             if name_node.id in words and isinstance(name_node.ctx, ast.Load):

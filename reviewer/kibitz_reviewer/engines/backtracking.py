@@ -68,7 +68,7 @@ def _is_ambiguous(body: list[Any]) -> bool:
     body = _flat(body)
     # A variable repetition meets itself over the seam of two turns, if nothing of its own must stand between.
     for index, (op, argument) in enumerate(body):
-        if op in _REPEATS and argument[1] is constants.MAXREPEAT:
+        if op in _REPEATS and argument[1] > 1 and argument[0] != argument[1]:
             letters = _letters(list(argument[2]))
             others = [other for other in body[:index] + body[index + 1 :] if not _may_be_empty(other)]
             if letters and all(_only_letters(other) & letters for other in others):

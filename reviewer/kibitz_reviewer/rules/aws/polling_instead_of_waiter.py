@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.engines.loops import loop_around
+from kibitz_reviewer.engines.loops import LOOPS, Loop
+from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.rule import Finding, Rule, Severity
 
 WAITERS = {
@@ -101,7 +102,7 @@ class PollingInsteadOfWaiter(Rule):
         sleeps = module.calls("time.sleep", "asyncio.sleep")
         for call in module.calls("boto3.*") if sleeps else ():
             name = (module.qualified_name(call.func) or "").rpartition(".")[2]
-            loop = loop_around(module, call)
+            loop = _loop(module, call)
             if (
                 name not in WAITERS
                 or loop is None
@@ -111,6 +112,16 @@ class PollingInsteadOfWaiter(Rule):
             if isinstance(loop, ast.While) or _counts(module, loop):
                 message = f'This loop polls by hand and may never end. Use a waiter, such as `get_waiter("{WAITERS[name]}")`.'
                 yield self.finding(module, call, message)
+
+
+def _loop(module: Module, call: ast.Call) -> Loop | None:
+    """The loop around a call within its function; one that ends when the call succeeds counts too."""
+    for around in module.ancestors(call):
+        if isinstance(around, LOOPS):
+            return around
+        if isinstance(around, (*FUNCTIONS, ast.Lambda)):
+            return None
+    return None
 
 
 def _counts(module: Module, loop: ast.For | ast.AsyncFor) -> bool:

@@ -23,7 +23,7 @@ class DebugMode(Rule):
     severity = Severity.HIGH
     cwe = (489, 94)
     aliases = ("python/detect-activated-debug-feature@v1.0",)
-    triggers = ("flask",)
+    triggers = ("flask", "debug", "DEBUG")
     fix = Applicability.SAFE
     fix_title = "Leave debug off"
     noncompliant = (
@@ -90,6 +90,13 @@ class DebugMode(Rule):
                 message = "The debugger lets anyone who meets an error run code. Leave `debug` out."
                 yield self.finding(module, call, message)
 
+        for call in module.calls(
+            "fastapi.FastAPI", "starlette.applications.Starlette", "sanic.Sanic().run", "bottle.run"
+        ):
+            if any(k.arg == "debug" and module.constant(k.value) is True for k in call.keywords):
+                yield self.finding(
+                    module, call, "Errors are shown to visitors with all their details. Leave `debug` out."
+                )
         for assign in module.nodes(ast.Assign):
             for target in assign.targets:
                 name = module.qualified_name(target) or (target.id if isinstance(target, ast.Name) else "")

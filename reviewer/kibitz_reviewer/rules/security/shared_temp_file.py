@@ -1,0 +1,99 @@
+"""Files everybody may put there first."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from kibitz_reviewer.engines.arguments import argument, name_of
+from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.loops import is_lambda_handler
+from kibitz_reviewer.engines.names import FUNCTIONS
+from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+
+
+class SharedTempFile(Rule):
+    """File of a known name is written into a folder that everybody may write to.
+
+    Another user can put a file or a link of that name there first: the program then writes where that user says, or hands its data
+    over.
+
+    Let `tempfile` choose the name.
+    """
+
+    severity = Severity.MEDIUM
+    confidence = Confidence.MEDIUM
+    cwe = (377, 379)
+    aliases = ("python/insecure-temp-file@v1.0",)
+    triggers = ("/tmp", "/var/tmp", "/dev/shm")
+    noncompliant = (
+        """
+        def keep(text):
+            with open("/tmp/report.txt", "w") as file:  # finding
+                file.write(text)
+        """,
+        """
+        import os
+
+        NAME = "/var/tmp/cache.db"
+
+        def keep(text):
+            with open(NAME, mode="wb") as file:  # finding
+                file.write(text)
+            return open(os.path.join("/tmp", "state"), "a")  # finding
+        """,
+    )
+    compliant = (
+        """
+        import tempfile
+
+        def keep(text):
+            with tempfile.NamedTemporaryFile("w", delete=False) as file:
+                file.write(text)
+        """,
+        """
+        def load():
+            with open("/tmp/report.txt") as file:
+                return file.read()
+
+        def lambda_handler(event, context):
+            with open("/tmp/report.txt", "w") as file:
+                file.write("only this function is here")
+        """,
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        if any(is_lambda_handler(module, f) for f in module.nodes(*FUNCTIONS)):
+            return
+        for call in module.calls("open", "io.open", "builtins.open"):
+            mode = module.constant(argument(call, 1, "mode"))
+            path = argument(call, 0, "file")
+            if (
+                isinstance(mode, str)
+                and set(mode) & set("wa+")
+                and path is not None
+                and self._is_shared(module, path)
+            ):
+                yield self.finding(
+                    module,
+                    call,
+                    "Another user may have put this file there first. Let `tempfile` choose the name.",
+                )
+
+    def _is_shared(self, module: Module, node: ast.expr) -> bool:
+        text = module.constant(node)
+        if isinstance(text, str):
+            return text.startswith(("/tmp/", "/var/tmp/", "/dev/shm/"))
+        value = module.value_of(node)
+        if (
+            isinstance(value, ast.Call)
+            and name_of(module, value.func) == "os.path.join"
+            and len(value.args) > 1
+        ):
+            parts = [module.constant(part) for part in value.args]
+            return all(isinstance(part, str) for part in parts) and str(parts[0]).rstrip("/") in (
+                "/tmp",
+                "/var/tmp",
+                "/dev/shm",
+            )
+        return False
