@@ -14,14 +14,17 @@ from kibitz_reviewer.dataflow.values import (
     ClassRef,
     External,
     FunctionRef,
+    ImportRef,
     ModuleRef,
     ObjectRef,
     Taint,
     Value,
     external,
     join,
+    of_constant,
 )
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.names import FUNCTIONS, Binding
 from kibitz_reviewer.finding import Step
 
 MAX_DEPTH = 8
@@ -81,6 +84,7 @@ class Machine:
         self.steps = 0
         self.dirty = False
         self.loading: set[str] = set()
+        self.known_globals: dict[tuple[str, str], Value | None] = {}
 
     # Memory
 
@@ -139,7 +143,7 @@ class Machine:
         while frame:
             names = state.frames.get(frame)
             if names is not None and name in names:
-                return names[name]
+                return self.settled(names, name)
             frame = self.outer_of(frame)
         return self.global_value(state, activation.home, name)
 
@@ -161,9 +165,49 @@ class Machine:
         """A global of ``home``, running the file's own code first if that was not done."""
         names = state.frames.get(home.frame)
         if names is not None and name in names:
-            return names[name]
-        self.load(home)
-        return self.globals.get(home.frame, {}).get(name)
+            return self.settled(names, name)
+        known = self.globals.get(home.frame)
+        if known is None:
+            found = self.defined(home, name)
+            if found is not None:
+                return found
+            self.load(home)
+            known = self.globals.get(home.frame, {})
+        return self.settled(known, name) if name in known else None
+
+    def settled(self, names: dict[str, Value], name: str) -> Value:
+        """The value of a name, an import looked up now if it was put off."""
+        value = names[name]
+        if len(value.refs) == 1:
+            (ref,) = value.refs
+            if type(ref) is ImportRef:
+                names[name] = UNKNOWN  # an import that comes back to itself
+                found = self.member(ref.path, ref.name)
+                value = names[name] = UNKNOWN if found is None else found
+        return value
+
+    def defined(self, home: ModuleInfo, name: str) -> Value | None:
+        """A function, class, constant or import of a file that need not be run to be known; None if it must be."""
+        key = (home.path, name)
+        if key in self.known_globals:
+            return self.known_globals[key]
+        self.known_globals[key] = None  # while it is looked up, and for what must be run
+        found = home.module.names.bindings(name, home.module.tree) or []
+        if len(found) == 1:
+            self.known_globals[key] = self._of_binding(home, found[0])
+        return self.known_globals[key]
+
+    def _of_binding(self, home: ModuleInfo, binding: Binding) -> Value | None:
+        node = binding.node
+        if isinstance(node, FUNCTIONS) and not node.decorator_list:
+            return Value(refs=frozenset((FunctionRef(home.function(node)),)))
+        if isinstance(node, ast.ClassDef):
+            return Value(refs=frozenset((ClassRef(home.cls(node)),)))
+        if binding.qualified is not None and isinstance(node, ast.ImportFrom):
+            return self.imported(binding.qualified, home.path)
+        if isinstance(binding.value, ast.Constant) and isinstance(home.module.parent(node), ast.Assign):
+            return of_constant(binding.value.value)
+        return None
 
     def load(self, home: ModuleInfo) -> None:
         """Run a file's module-level code, once."""
@@ -194,16 +238,27 @@ class Machine:
                 return UNKNOWN if found is None else found
         return external(dotted)
 
+    def deferred(self, dotted: str, importer: str) -> Value:
+        """What an import gives, without looking into the other file yet."""
+        if self.workspace.resolve(dotted, importer) is None:
+            head, _, name = dotted.rpartition(".")
+            if dotted.startswith(".") and not head.strip("."):
+                head = dotted[: len(dotted) - len(name)]
+            owner = self.workspace.resolve(head, importer) if head else None
+            if owner is not None:
+                return Value(refs=frozenset((ImportRef(owner, name),)))
+        return self.imported(dotted, importer)
+
     def member(self, path: str, name: str) -> Value | None:
         """A global of another file; None if it has none of that name."""
         module = self.workspace.module(path)
         if module is None:
             return None
         home = self.info(module)
-        self.load(home)
-        found = self.globals.get(home.frame, {}).get(name)
-        if found is not None:
-            return found
+        if home.path not in self.loading:
+            found = self.global_value(State({}, {}), home, name)
+            if found is not None:
+                return found
         inner = self.workspace.resolve("." + name, path)
         return None if inner is None else Value(refs=frozenset((ModuleRef(inner),)))
 

@@ -163,7 +163,7 @@ class Statements(Guards):
             names[local] = (
                 Value(refs=frozenset((External(qualified),)), unknown=True)
                 if is_package
-                else self.imported(qualified, path)
+                else self.deferred(qualified, path)
             )
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             self._import_everything(node, names)

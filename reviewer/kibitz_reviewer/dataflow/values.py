@@ -66,6 +66,14 @@ class ModuleRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportRef:
+    """A global of another file, looked up there when it is first used: most imports never are."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectRef:
     """An object made by the program; its contents are on the heap under this key."""
 
@@ -81,7 +89,7 @@ class PartialRef:
     keywords: tuple[tuple[str, Value], ...]
 
 
-Ref: TypeAlias = External | FunctionRef | ClassRef | ModuleRef | ObjectRef | PartialRef
+Ref: TypeAlias = External | FunctionRef | ClassRef | ModuleRef | ImportRef | ObjectRef | PartialRef
 
 
 class Value:
