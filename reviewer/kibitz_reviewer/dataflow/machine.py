@@ -84,6 +84,9 @@ class Machine:
         self.steps = 0
         self.dirty = False
         self.loading: set[str] = set()
+        #: Frames that functions made at module level close over.
+        self.closures: dict[int, dict[str, Value]] = {}
+        self.spent = 0
         self.known_globals: dict[tuple[str, str], Value | None] = {}
 
     # Memory
@@ -142,6 +145,8 @@ class Machine:
             frame = 0
         while frame:
             names = state.frames.get(frame)
+            if names is None:
+                names = self.closures.get(frame)
             if names is not None and name in names:
                 return self.settled(names, name)
             frame = self.outer_of(frame)
