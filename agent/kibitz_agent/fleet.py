@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
-import socket
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from kibitz_agent import revision
 from kibitz_agent.limits import usable_memory_bytes
 
 # What the usual platforms tell a process about where it runs: variable, and the name it gets in the header's host.
@@ -41,32 +37,35 @@ class Identity:
 
 def identify(group: str, environ: Mapping[str, str] | None = None) -> Identity:
     """This process, as a member of ``group``. No network is asked."""
+    from kibitz_agent import revision
+
     environ = os.environ if environ is None else environ
     return Identity(group, instance_id(environ), os.getpid(), revision.find(environ), describe_host(environ))
 
 
 def instance_id(environ: Mapping[str, str]) -> str:
     """What tells this agent from all others: KIBITZ_INSTANCE, or the host's name with a part that is drawn once."""
-    return environ.get("KIBITZ_INSTANCE") or f"{socket.gethostname()}-{_drawn()}"
+    return environ.get("KIBITZ_INSTANCE") or f"{_machine()[0]}-{_drawn()}"
 
 
 @cache
 def _drawn() -> str:
-    return uuid.uuid4().hex[:12]
+    return os.urandom(6).hex()
 
 
 def describe_host(environ: Mapping[str, str]) -> dict[str, str | int | float]:
     """The machine: name, processors and memory this process may use, platform, and what the environment tells."""
+    name, system, machine = _machine()
     host: dict[str, str | int | float] = {
-        "name": socket.gethostname(),
+        "name": name,
         "cpus": usable_cpus(),
         "memory_bytes": usable_memory_bytes(),
-        "platform": f"{platform.system()}-{platform.machine()}",
+        "platform": f"{system}-{machine}",
     }
-    for variable, name in _PLATFORM_FACTS:
+    for variable, fact in _PLATFORM_FACTS:
         value = environ.get(variable)
         if value:
-            host[name] = 1 if name in _FLAGS else value[:256]
+            host[fact] = 1 if fact in _FLAGS else value[:256]
     return host
 
 
@@ -75,3 +74,13 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _machine() -> tuple[str, str, str]:
+    """Host name, operating system and processor, asked without importing anything where the system itself says."""
+    if hasattr(os, "uname"):
+        told = os.uname()
+        return told.nodename, told.sysname, told.machine
+    import platform
+
+    return platform.node(), platform.system(), platform.machine()

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from importlib.metadata import distributions
 from pathlib import Path
 
 # Explicit first, then what build and hosting systems set. GITHUB_SHA of a pull request names a merge that nobody
@@ -83,6 +82,8 @@ def _head(git: Path, common: Path) -> str:
 
 def _from_installation() -> str:
     """The commit a package was installed from (PEP 610); "" unless exactly one was."""
+    from importlib.metadata import distributions  # costs 15 ms, and is asked last
+
     found = set()
     for distribution in distributions():
         text = distribution.read_text("direct_url.json")
