@@ -27,6 +27,7 @@ log.addHandler(logging.NullHandler())
 
 _OWN_PREFIX = "KIBITZ_"
 _AWS_PREFIX = "AWS_CODEGURU_PROFILER_"
+_DISABLED = _OWN_PREFIX + "DISABLED"
 _MAX_MS = 24 * 3600 * 1000
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -53,7 +54,7 @@ class Settings:
     ``max_stack_depth``: frames kept of a stack, counted from the outermost.
     ``memory_limit_percent``: of the memory this process may use (cgroup or RAM) for the agent's own structures.
     ``cpu_limit_percent``: of one core for the agent's own threads; above it samples become rarer.
-    ``enabled``: False: nothing is started.
+    ``enabled``: False: nothing is started; ``KIBITZ_DISABLED=1`` says so against everything but an argument.
     ``should_profile``: the collector's word alone; False rests until it says otherwise.
     """
 
@@ -182,13 +183,16 @@ def _checked(arguments: Mapping[str, object]) -> dict[str, int | bool]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, int | bool]:
-    found = {}
+    found: dict[str, int | bool] = {}
     for name in USER_SETTINGS:
         for prefix in (_OWN_PREFIX, _AWS_PREFIX):
             text = environ.get(prefix + name.upper(), "").strip()
             if text:
                 found[name] = _value(name, text, prefix + name.upper())
                 break
+    disabled = environ.get(_DISABLED, "").strip()
+    if disabled and _flag(disabled, _DISABLED):
+        found["enabled"] = False
     return found
 
 

@@ -104,6 +104,15 @@ def test_enabled_is_read_from_either_variable(text: str, enabled: bool):
     assert Configuration({}, {"AWS_CODEGURU_PROFILER_ENABLED": text}).settings.enabled is enabled
 
 
+def test_disabling_beats_enabling_in_the_environment():
+    both = {"KIBITZ_ENABLED": "true", "KIBITZ_DISABLED": "1"}
+    assert not Configuration({}, both).settings.enabled
+    assert Configuration({}, {"KIBITZ_DISABLED": "0"}).settings.enabled
+    assert Configuration({"enabled": True}, both).settings.enabled
+    with pytest.raises(ConfigError, match="KIBITZ_DISABLED: expected true or false"):
+        Configuration({}, {"KIBITZ_DISABLED": "maybe"})
+
+
 def test_collector_cannot_wake_what_the_user_disabled():
     settings = Configuration({"enabled": False}, {}).accept({"shouldProfile": True})
     assert not settings.enabled
