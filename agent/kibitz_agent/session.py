@@ -23,6 +23,7 @@ CPU_ESTIMATED = "CpuEstimated"
 _NS = 1_000_000_000
 _MEMORY_EVERY_NS = _NS // 5
 _REST_S = 10.0
+_MAX_THINNING = 64
 
 
 class Clock(Protocol):
@@ -74,6 +75,7 @@ class Session:
         now_ns = clock.monotonic_ns()
         self._schedule = Schedule(configuration.settings.sampling_interval_ns, now_ns, random)
         self._cpu_limit = CpuLimit(self._agent_cpu_ns, now_ns)
+        self._thinning = 1
         self._resting = ""
         self._memory_checked_ns = self._began_ns = self._asked_ns = now_ns
         self._last_tick_ns: int | None = None
@@ -91,7 +93,7 @@ class Session:
         if self._resting or self.stopped:
             self._idle(now_ns, settings.reporting_interval_ns)
             return _REST_S
-        interval_ns = int(settings.sampling_interval_ns * self._cpu_limit.stretch)
+        interval_ns = int(settings.sampling_interval_ns * self._cpu_limit.stretch * self._thinning)
         self._schedule.change(self._sampler.pace(interval_ns, settings.max_stack_depth), now_ns)
         if now_ns >= self._schedule.due_ns:
             self._tick(now_ns, settings.max_stack_depth)
@@ -164,6 +166,7 @@ class Session:
         used_bytes = self._aggregator.memory_bytes + self._outlet.memory_bytes
         self._peak_bytes = max(self._peak_bytes, used_bytes)
         if used_bytes <= limit_bytes // 2:
+            self._thinning = 1
             if self._sampler.is_crowded and self._outlet.is_free:
                 self.flush()
             return
@@ -173,6 +176,9 @@ class Session:
             self.flush()
         elif used_bytes > limit_bytes:
             self._stop(f"{MEMORY_LIMIT}: the agent holds {used_bytes} bytes, {limit_bytes} are allowed")
+        else:
+            # Nobody takes it now: look more rarely until someone does.
+            self._thinning = min(_MAX_THINNING, 2 * self._thinning)
 
     def _stop(self, reason: str) -> None:
         self.stopped = reason

@@ -222,6 +222,25 @@ def test_memory_over_half_the_limit_is_handed_over_early():
     assert not bench.session.stopped
 
 
+def test_memory_near_the_limit_that_nobody_takes_makes_looks_rarer_until_it_is_taken():
+    bench = Bench(sampling_interval_ms=10, memory_bytes=10 << 20)
+    bench.run(1)
+    bench.basket.is_free = False
+    bench.sampler.memory_bytes = 700 << 10
+    before = len(bench.sampler.elapsed)
+    bench.run(20)
+    assert len(bench.sampler.elapsed) - before < 200
+    assert not bench.session.stopped
+    bench.basket.is_free = True
+    bench.sampler.memory_bytes = 1000
+    bench.run(5)
+    before = len(bench.sampler.elapsed)
+    bench.run(2)
+    assert len(bench.sampler.elapsed) - before == pytest.approx(200, abs=5)
+    bench.session.flush()
+    assert any("MemoryUsageLimitPercent" in header.limits for _, header in bench.basket.taken)
+
+
 def test_memory_over_the_limit_that_nobody_takes_stops_sampling_with_a_reason(
     caplog: pytest.LogCaptureFixture,
 ):
