@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from kibitz_agent import flamegraph as renderer
 from kibitz_server import logs, security
 from kibitz_server.api import ApiError, aws, ours, pyroscope
+from kibitz_server.api.aws import reviews_edge
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.auth.tokens import Tokens
 from kibitz_server.config import Config
@@ -21,6 +22,7 @@ from kibitz_server.metrics import Gauge, Metrics
 from kibitz_server.mounts import Mount
 from kibitz_server.mounts import blueprint as mount_blueprint
 from kibitz_server.query import QueryError
+from kibitz_server.reviews import Reviews
 from kibitz_server.settings import SettingsError
 from kibitz_server.store import BusyError, Store, StoreError
 from kibitz_server.web import login, views
@@ -34,9 +36,13 @@ _CODES = {401: "AccessDeniedException", 403: "AccessDeniedException", 404: "Reso
 
 
 def create_app(
-    store: Store, config: Config, tokens: Tokens | None = None, mounts: Mapping[str, Mount] | None = None
+    store: Store,
+    config: Config,
+    tokens: Tokens | None = None,
+    mounts: Mapping[str, Mount] | None = None,
+    reviews: Reviews | None = None,
 ) -> Flask:
-    """An application over ``store``, with ``mounts`` served beside it by their names.
+    """An application over ``store``, with ``mounts`` served beside it by their names, and ``reviews`` if it makes any.
 
     Without ``tokens`` only the configured one is known.
     """
@@ -49,10 +55,16 @@ def create_app(
     mounts = mounts or {}
     app.secret_key = tokens.cookie_key if tokens is not None else os.urandom(32)
     logs.follow(app)
-    security.guard(app, config, tokens, tuple(f"/{name}/" for name in mounts))
+    # An upload's address is known only to who was given it.
+    open_prefixes = (*(f"/{name}/" for name in mounts), *(("/uploads/",) if reviews else ()))
+    security.guard(app, config, tokens, open_prefixes)
     observe(app, store)
     for blueprint in (aws.profiler(), ours.api, pyroscope.api, views.pages, login.pages):
         app.register_blueprint(blueprint)
+    if reviews is not None:
+        app.extensions["kibitz_reviews"] = reviews
+        for blueprint in reviews_edge.blueprints():
+            app.register_blueprint(blueprint)
     for name, mount in mounts.items():
         app.register_blueprint(mount_blueprint(name, mount))
     _handle_errors(app)

@@ -13,7 +13,7 @@ from types import FrameType
 
 from waitress.server import create_server
 
-from kibitz_server import logs, mounts
+from kibitz_server import logs, mounts, reviews
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.auth.tokens import Token, Tokens, read_key
 from kibitz_server.config import STORE_FILE, Config, ConfigError
@@ -39,9 +39,10 @@ def serve(config: Config) -> int:
         maintenance.in_use(_data_dir(config)),
         closing(_listen(config)) as listener,
         closing(open_store(config.store or str(config.data / STORE_FILE))) as store,
+        closing(reviews.opened(config.data)) as asked,
     ):
         mounted = mounts.opened(config.data)
-        app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted)
+        app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted, asked)
         server = create_server(
             app,
             sockets=[listener],
