@@ -130,3 +130,42 @@ def test_no_question_makes_it_stumble(client, asked, body):
         413,
         415,
     )
+
+
+def field(number, content):
+    size = len(content)
+    return (
+        bytes([number << 3 | 2])
+        + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7]))
+        + content
+    )
+
+
+def push_of(content, **labels):
+    pairs = b"".join(field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in labels.items())
+    return field(1, pairs + field(2, field(1, content) + field(2, b"the-id")))
+
+
+def test_pushed_series_arrives_once(client, store):
+    builder = ProfileBuilder()
+    builder.add_stack([Frame("a"), Frame("d")], (7, 1, 1))
+    now_ns = time.time_ns()
+    content = pprof.encode(builder.build(Header(start_ns=now_ns - 10**9, end_ns=now_ns)))
+    body = push_of(content, service_name="their.app", region="x", __name__="process_cpu")
+    for _ in range(2):
+        answer = client.post("/push.v1.PusherService/Push", data=body)
+        assert (answer.status_code, answer.content_type) == (200, "application/proto")
+    assert functions(client, "their_app") == {"d": 7, "a": 0}
+    keys = {key for labels in store.dictionary("their_app").label_sets for key, _ in labels}
+    assert "region" in keys
+    assert not any(key.startswith("__") for key in keys)
+    nameless = client.post("/push.v1.PusherService/Push", data=push_of(content, region="x"))
+    assert nameless.status_code == 400
+    assert "service_name" in nameless.json["message"]
+
+
+@given(st.binary(max_size=100), st.binary(max_size=60))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_push_makes_it_stumble(client, body, content):
+    for sent in (body, push_of(content, service_name="s")):
+        assert client.post("/push.v1.PusherService/Push", data=sent).status_code in (200, 400, 413)

@@ -1,4 +1,4 @@
-"""Pyroscope's ``/ingest``: its SDKs, and whatever else pushes there, can push here unchanged."""
+"""Pyroscope's two ways in, ``/ingest`` and the newer push service: its SDKs can push here unchanged."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import re
 from dataclasses import replace
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, current_app, request
 
 from kibitz_agent.profile import Labels, Profile
 from kibitz_server.api import ApiError, validation_error
 from kibitz_server.api.aws import agents
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.ingest import IngestError, TooLargeError, collapsed, inflate, pprof
+from kibitz_server.ingest.protobuf import fields
 
 api = Blueprint("pyroscope", __name__)
 
@@ -20,6 +21,7 @@ _NAME = re.compile(r"([^{}]{1,1024})(?:\{([^{}]{0,8192})\})?")
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME, _MOST_LABELS, _LONGEST_LABEL = 255, 30, 1024
 _MOST_RATE_HZ = 1_000_000
+_MOST_PROFILES = 256
 _LATEST_S = 253_402_300_799
 FORMATS = ("folded", "lines", "pprof")
 
@@ -53,6 +55,68 @@ def ingest() -> tuple[str, int]:
     token = hashlib.sha256(request.query_string + b"\0" + body).hexdigest()
     agents.keep(collector, group, profile, token, "pyroscope")
     return "", 200
+
+
+@api.post("/push.v1.PusherService/Push")
+def push() -> Response:
+    """Keep what a PushRequest carries: series of labels, each with gzipped pprof profiles that have ids."""
+    collector: Collector = current_app.extensions["kibitz_collector"]
+    body = request.get_data(cache=False)
+    try:
+        if request.headers.get("Content-Encoding", "").lower() == "gzip":
+            body = inflate(body)
+        pushed = [(labels, token, pprof.decode(content)) for labels, token, content in pushes(body)]
+    except TooLargeError as error:
+        raise ApiError("ValidationException", 413, str(error)) from error
+    except IngestError as error:
+        raise validation_error(str(error)) from error
+    for labels, token, profile in pushed:
+        _keep_pushed(collector, labels, token, profile)
+    return Response(b"", content_type="application/proto")
+
+
+def _keep_pushed(collector: Collector, labels: dict[str, str], token: str, profile: Profile) -> None:
+    group = _OUTSIDE.sub("_", labels.get("service_name", "")).strip("_")[:_LONGEST_NAME]
+    if not group:
+        raise validation_error("service_name: a series needs this label")
+    if not collector.auto_create:
+        collector.group(group)
+    # What the labels say of the profile itself is no label of its samples.
+    kept = tuple(sorted((key, value) for key, value in labels.items() if not key.startswith("__")))
+    header = replace(
+        profile.header,
+        group=group,
+        instance=labels.get("instance", ""),
+        sampler=labels.get("pyroscope_spy", "")[:64],
+    )
+    profile = agents.timed(_labelled(profile.with_header(header), kept[:_MOST_LABELS]), collector.clock())
+    agents.keep(collector, group, profile, token, "pyroscope")
+
+
+def pushes(body: bytes) -> list[tuple[dict[str, str], str, bytes]]:
+    """The (labels, id, pprof) of every profile in a PushRequest; one without an id gets one made of its bytes."""
+    found = []
+    for number, one in _parts(body):
+        if number != 1:
+            continue
+        pairs = [dict(_parts(part)) for inner, part in _parts(one) if inner == 1]
+        labels = {_text(pair.get(1, b"")): _text(pair.get(2, b"")) for pair in pairs}
+        for sample in (dict(_parts(part)) for inner, part in _parts(one) if inner == 2):
+            content = bytes(sample.get(1, b""))
+            made = hashlib.sha256(f"{sorted(labels.items())}".encode() + content).hexdigest()
+            found.append((labels, _text(sample.get(2, b""))[:64] or made, content))
+        if len(found) > _MOST_PROFILES:
+            raise TooLargeError(f"more than {_MOST_PROFILES} profiles in one request")
+    return found
+
+
+def _parts(message: bytes | memoryview) -> list[tuple[int, memoryview]]:
+    """The fields of a message that hold bytes, with their numbers."""
+    return [(number, part) for number, _, part in fields(memoryview(message)) if isinstance(part, memoryview)]
+
+
+def _text(part: bytes | memoryview) -> str:
+    return bytes(part[:_LONGEST_LABEL]).decode("utf-8", "replace")
 
 
 def series(name: str) -> tuple[str, Labels]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 AGENT, VIEWER, ADMIN = "agent", "viewer", "admin"
 ROLES = (AGENT, VIEWER, ADMIN)
 
-_AGENT_POSTS = re.compile(r"/profilingGroups(/[^/]+/(configureAgent|agentProfile))?|/ingest")
+_AGENT_POSTS = re.compile(
+    r"/profilingGroups(/[^/]+/(configureAgent|agentProfile))?|/ingest|/push\.v1\.PusherService/Push"
+)
 _READING_POSTS = re.compile(r"/profilingGroups/[^/]+/frames/-/metrics")
 
 
