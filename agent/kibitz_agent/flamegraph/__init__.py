@@ -31,6 +31,8 @@ ASSETS = (
     "boxes.js",
     "painter.js",
     "table.js",
+    "menu.js",
+    "views.js",
     "shell.js",
     "input.js",
     "flamegraph.js",

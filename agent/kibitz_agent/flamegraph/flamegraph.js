@@ -8,11 +8,15 @@ import { visibleBoxes } from "./boxes.js";
 import { themeColours } from "./colour.js";
 import { formatPlace, formatShare, formatValue, plainText } from "./format.js";
 import { listen } from "./input.js";
-import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, pathTo, slotAt } from "./model.js";
+import { openMenu } from "./menu.js";
+import {
+  decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, pathTo, slotAt, widestChild,
+} from "./model.js";
 import { Painter } from "./painter.js";
 import { compileSearch, matchFrames, matchNodes } from "./search.js";
 import { buildShell } from "./shell.js";
 import { FunctionTable, make } from "./table.js";
+import { VIEWS, treeInView, withoutFrames } from "./views.js";
 
 const ZOOM_MS = 180;
 const TINY_PX = 24;
@@ -21,7 +25,8 @@ const LEAST_VIEW = 1e-9;
 
 /**
  * Draws one payload in `container`. Options: `value` (which value to begin with), `search` (text to begin with),
- * `theme` ("light", "dark" or "auto"), `onChange(graph)` (called when value, zoom or search change).
+ * `theme` ("light", "dark" or "auto"), `view` (one of `VIEWS`), `inspect` (the function to inspect), `hidden` (names of
+ * functions to leave out), `onChange(graph)` (called when any of these or the zoom change), `onCompare(graph)` (the key d).
  *
  * Read-only state: `value`, `focus` (the zoomed node, 0 for all), `selected` (a node or -1), `matchCount`,
  * `matchShare` (0..1 of the whole), `view` ({start, end} in the value's unit), `visibleFrames()`.
@@ -31,11 +36,13 @@ export class FlameGraph {
     this.options = options;
     this.parts = buildShell(container);
     this.painter = new Painter(this.parts.canvas);
-    this.table = new FunctionTable(this.parts.table, (row) => this.reveal(row.widest));
+    this.table = new FunctionTable(this.parts.table, (row) => this.choose(row));
     this.focus = 0;
     this.selected = -1;
     this.hovered = null;
     this.searchText = "";
+    this.shape = { view: VIEWS.includes(options.view) ? options.view : VIEWS[0], inspect: options.inspect ?? "" };
+    this.hidden = new Set(options.hidden ?? []);
     this.frameRequest = 0;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -51,18 +58,115 @@ export class FlameGraph {
 
   /** Shows another payload; value, zoom, selection and search stay where the new tree still has them. */
   setPayload(payload) {
-    const tree = decodeTree(payload);
-    const kept = this.tree && { focus: keysTo(this.tree, this.focus), selected: keysTo(this.tree, Math.max(0, this.selected)) };
+    const source = decodeTree(payload);
     const wanted = this.tree ? this.value : this.options.value;
-    this.tree = tree;
+    this.source = source;
     this.payload = payload;
-    this.painter.setTree(tree);
-    this.layout = layOut(tree, Math.max(0, tree.values.findIndex(({ name }) => name === wanted)));
+    this.painter.setTree(source);
+    this.shapeTree(Math.max(0, source.values.findIndex(({ name }) => name === wanted)));
+    this.describe();
+    this.showLayout();
+  }
+
+  // Makes the tree that is drawn from the one that came; zoom and selection stay where it still has them.
+  shapeTree(which, keep = true) {
+    const kept = keep && this.tree && {
+      focus: keysTo(this.tree, this.focus), selected: keysTo(this.tree, Math.max(0, this.selected)),
+    };
+    this.base = withoutFrames(this.source, Uint8Array.from(this.source.name, (name) => (this.hidden.has(name) ? 1 : 0)));
+    this.tree = treeInView(this.base, this.shape.view, this.source.name.indexOf(this.shape.inspect));
+    this.painter.setTree(this.tree);
+    this.layout = layOut(this.tree, which);
     this.focus = kept ? nodeByKeys(this.layout, kept.focus) : 0;
     this.selected = kept && this.selected > 0 ? nodeByKeys(this.layout, kept.selected) || -1 : -1;
     this.hover(null);
-    this.describe();
+  }
+
+  reshape() {
+    this.shapeTree(this.layout.which, false);
     this.showLayout();
+  }
+
+  /** Shows a view, "overview", "hotspots" or "inspect"; inspects `name`, else the selected function, else the hottest. */
+  show(view, name = "") {
+    if (!VIEWS.includes(view)) throw new RangeError(`no view ${view}: there is ${VIEWS.join(", ")}`);
+    const hottest = () => this.source.name[(this.functions ?? functionsOf(layOut(this.base, this.layout.which)))[0]?.frame] ?? "";
+    this.shape = { view, inspect: view === "inspect" ? name || this.selectedName() || this.shape.inspect || hottest() : "" };
+    this.reshape();
+  }
+
+  /** Leaves a function and all it calls out of every figure, until `unhide`. */
+  hide(name) {
+    if (!name) return;
+    this.hidden.add(name);
+    this.reshape();
+  }
+
+  /** Brings a hidden function back. */
+  unhide(name) {
+    this.hidden.delete(name);
+    this.reshape();
+  }
+
+  /** Name of the selected function, "" when none is. */
+  selectedName() {
+    return this.selected > 0 || (this.selected === 0 && this.tree.up) ? this.tree.name[this.tree.frame[this.selected]] : "";
+  }
+
+  /** The selected frame's stack as text, outermost first, a frame a line. */
+  stackText() {
+    const nodes = pathTo(this.tree, Math.max(0, this.selected)).slice(this.tree.up ? 0 : 1);
+    const names = nodes.map((node) => plainText(this.tree.name[this.tree.frame[node]]));
+    const turned = this.shape.view === "hotspots" || this.tree.up?.[this.selected];
+    return (turned ? names.reverse() : names).join("\n");
+  }
+
+  copyStack() {
+    const told = (text) => (this.parts.status.textContent = text);
+    if (!navigator.clipboard) told("This page may not write to the clipboard: it was not loaded over HTTPS.");
+    else navigator.clipboard.writeText(this.stackText()).then(() => told("The stack was copied."), (error) => told(String(error)));
+  }
+
+  /** Opens the menu of the selected frame at a point of the window, or beside the frame. */
+  menu(point) {
+    const name = this.selectedName();
+    if (!name) return;
+    const { canvas, root } = this.parts;
+    const corner = canvas.getBoundingClientRect();
+    openMenu(root, point ?? { x: corner.left + 40, y: corner.top + 40 }, [
+      ["Zoom", () => this.zoom(this.selected)],
+      ["Inspect: callers and callees", () => this.show("inspect", name)],
+      ["Hide it and what it calls", () => this.hide(name)],
+      ["Search for it", () => this.search(name)],
+      ["Copy the stack", () => this.copyStack()],
+    ], canvas);
+  }
+
+  // A row of the table was picked.
+  choose(row) {
+    const name = this.source.name[row.frame];
+    if (this.shape.view === "inspect") this.show("inspect", name);
+    else if (this.shape.view === "overview") this.reveal(row.widest);
+    else {
+      const below = this.layout.children.list.subarray(0, this.layout.children.first[1]);
+      const node = below.find((child) => this.tree.frame[child] === row.frame);
+      if (node !== undefined) this.reveal(node);
+      else this.search(name);
+    }
+  }
+
+  showChips() {
+    const { chips, views } = this.parts;
+    for (const button of views.children) button.setAttribute("aria-pressed", String(button.dataset.view === this.shape.view));
+    chips.replaceChildren();
+    chips.hidden = this.hidden.size === 0;
+    for (const name of this.hidden) {
+      const chip = make("button", "kb-chip", chips);
+      chip.type = "button";
+      chip.textContent = `${plainText(name, 80)} ×`;
+      chip.setAttribute("aria-label", `Show ${plainText(name, 200)} again`);
+      chip.addEventListener("click", () => this.unhide(name));
+    }
   }
 
   /** Widths by another value, e.g. "cpu"; a frame without any of it gives its place to the nearest one above. */
@@ -193,7 +297,7 @@ export class FlameGraph {
     const { layout } = this;
     const slack = (end - start) * 1e-6;
     let found = 0;
-    for (let level = 1; level < layout.levels; level++) {
+    for (let level = layout.rootLevel + 1; level < layout.levels; level++) {
       const slot = slotAt(layout, level, start + slack);
       if (slot < 0 || layout.x[slot] + layout.total[slot] < end - slack) break;
       found = layout.node[slot];
@@ -220,12 +324,13 @@ export class FlameGraph {
     const at = this.selected < 0 ? this.focus : this.selected;
     const slot = layout.slot[at];
     const level = levelOf(layout, slot);
-    const first = layout.children.list[layout.children.first[at]];
-    const has = layout.children.first[at] < layout.children.first[at + 1] && layout.slot[first] >= 0;
+    const isCaller = Boolean(tree.up?.[at]);
+    const to = (node) => (node < 0 ? at : node);
+    const away = (up) => to(widestChild(layout, at, up));
     const inLevel = (other) => (other >= layout.start[level] && other < layout.start[level + 1] ? layout.node[other] : at);
     const moves = {
-      parent: () => Math.max(0, tree.parent[at]),
-      child: () => (has ? first : at),
+      parent: () => (isCaller || (at === 0 && tree.up) ? away(true) : Math.max(0, tree.parent[at])),
+      child: () => (isCaller ? to(tree.parent[at]) : away(false)),
       left: () => inLevel(slot - 1),
       right: () => inLevel(slot + 1),
       root: () => 0,
@@ -385,6 +490,7 @@ export class FlameGraph {
 
   showLayout() {
     const { canvas, values, empty, sizer } = this.parts;
+    this.showChips();
     for (const button of values.children) button.setAttribute("aria-pressed", String(button.dataset.value === this.value));
     const all = formatValue(this.layout.sum, this.unit);
     canvas.setAttribute(
@@ -433,8 +539,8 @@ export class FlameGraph {
 
   fillTable() {
     this.tableRequest = 0;
-    this.functions ??= functionsOf(this.layout);
-    this.table.show(this.tree, this.functions, { unit: this.unit, sum: this.layout.sum, matched: this.matched });
+    this.functions ??= functionsOf(this.base === this.tree ? this.layout : layOut(this.base, this.layout.which));
+    this.table.show(this.base, this.functions, { unit: this.unit, sum: this.layout.sum, matched: this.matched });
   }
 
   showPath() {
@@ -449,7 +555,7 @@ export class FlameGraph {
       }
       const step = make("button", "kb-step", path);
       step.type = "button";
-      step.textContent = node === 0 ? "all" : plainText(this.tree.name[this.tree.frame[node]], 80);
+      step.textContent = node === 0 && !this.tree.up ? "all" : plainText(this.tree.name[this.tree.frame[node]], 80);
       if (node === this.focus) step.setAttribute("aria-current", "location");
       step.addEventListener("click", () => this.zoom(node));
     }

@@ -30,6 +30,17 @@ export function listen(graph) {
   });
   on(previous, "click", () => graph.step(-1));
   on(next, "click", () => graph.step(1));
+  on(graph.parts.views, "click", (event) => {
+    const button = event.target.closest("[data-view]");
+    if (button) graph.show(button.dataset.view);
+  });
+  on(canvas, "contextmenu", (event) => {
+    event.preventDefault();
+    const box = event.button === 2 ? graph.boxAt(event.offsetX, event.offsetY) : null;
+    if (box && !box.narrow) graph.select(box.node);
+    graph.hover(null);
+    graph.menu(event.button === 2 ? { x: event.clientX, y: event.clientY } : null);
+  });
   on(reset, "click", () => graph.reset());
   on(document, "keydown", (event) => shortcut(graph, event));
   return () => stop.abort();
@@ -76,13 +87,20 @@ function moveByKey(graph, event) {
   event.preventDefault();
 }
 
+const VIEW_KEYS = { 1: "overview", 2: "hotspots", 3: "inspect" };
+
 function shortcut(graph, event) {
   const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
   if (typing || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
   if (event.key === "/") {
     graph.parts.input.focus();
     graph.parts.input.select();
-  } else if (event.key === "n") graph.step(1);
+  } else if (VIEW_KEYS[event.key]) graph.show(VIEW_KEYS[event.key]);
+  else if (event.key === "?") graph.parts.help.hidden = !graph.parts.help.hidden;
+  else if (event.key === "d" && graph.options.onCompare) graph.options.onCompare(graph);
+  else if (event.key === "h") graph.hide(graph.selectedName());
+  else if (event.key === "c") graph.copyStack();
+  else if (event.key === "n") graph.step(1);
   else if (event.key === "N") graph.step(-1);
   else if (event.key === "Escape") graph.reset();
   else return;

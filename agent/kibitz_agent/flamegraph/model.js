@@ -55,7 +55,10 @@ export function layOut(tree, which) {
   const self = tree.values[which].self;
   const sums = new Float64Array(count);
   for (let node = 0; node < count; node++) sums[node] = self[node] > 0 ? self[node] : 0;
-  for (let node = count - 1; node > 0; node--) sums[parent[node]] += sums[node];
+  const up = tree.up ?? null;
+  for (let node = count - 1; node > 0; node--) {
+    if (!(up && up[node] && parent[node] === 0)) sums[parent[node]] += sums[node];
+  }
   const children = childLists(tree, sums);
   const node = new Int32Array(count);
   const x = new Float64Array(count);
@@ -79,16 +82,62 @@ export function layOut(tree, which) {
       for (let k = first[node[above]]; k < first[node[above] + 1]; k++) {
         const child = list[k];
         if (sums[child] <= 0) break;
+        if (up && up[child]) continue;
         place(child, left);
         left += sums[child];
       }
     }
     from = to;
   }
-  return {
-    tree, which, self, children, slot, start: Int32Array.from(start), levels: start.length - 1, size: filled,
+  const layout = {
+    tree, which, self, children, slot, start: Int32Array.from(start), levels: start.length - 1, size: filled, rootLevel: 0,
     node: node.subarray(0, filled), x: x.subarray(0, filled), total: total.subarray(0, filled), sum: sums[0],
   };
+  return up ? withCallers(layout, sums) : layout;
+}
+
+// Sets the levels of callers (`tree.up`) above the root, the farthest at the top.
+function withCallers(layout, sums) {
+  const { tree, children, slot } = layout;
+  const levels = [];
+  for (let row = [[0, 0]]; row.length; ) {
+    const next = [];
+    for (const [above, from] of row) {
+      let left = from;
+      for (let k = children.first[above]; k < children.first[above + 1]; k++) {
+        const child = children.list[k];
+        if (!tree.up[child] || sums[child] <= 0) continue;
+        next.push([child, left]);
+        left += sums[child];
+      }
+    }
+    if (next.length) levels.unshift(next);
+    row = next;
+  }
+  const callers = levels.flat();
+  const size = callers.length + layout.size;
+  const joined = { node: new Int32Array(size), x: new Float64Array(size), total: new Float64Array(size) };
+  callers.forEach(([node, x], at) => {
+    joined.node[at] = node;
+    joined.x[at] = x;
+    joined.total[at] = sums[node];
+  });
+  for (const name of ["node", "x", "total"]) joined[name].set(layout[name], callers.length);
+  joined.node.forEach((node, at) => (slot[node] = at));
+  const start = [0];
+  for (const row of levels) start.push(start.at(-1) + row.length);
+  for (const end of layout.start.subarray(1)) start.push(end + callers.length);
+  return { ...layout, ...joined, size, start: Int32Array.from(start), levels: start.length - 1, rootLevel: levels.length };
+}
+
+/** The widest child of `node` (or -1); for the root of an inspected function, of its callers when `up`. */
+export function widestChild({ tree, children, slot }, node, up) {
+  for (let k = children.first[node]; k < children.first[node + 1]; k++) {
+    const child = children.list[k];
+    if (slot[child] < 0) return -1;
+    if (Boolean(tree.up?.[child]) === up) return child;
+  }
+  return -1;
 }
 
 function childLists({ count, parent, frame, name }, sums) {

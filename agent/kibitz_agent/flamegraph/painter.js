@@ -46,9 +46,11 @@ export class Painter {
     return this.row / this.ratio;
   }
 
-  /** Forgets what was worked out for another tree. */
+  /** The tree to draw next; colours and labels are worked out again only for other frames. */
   setTree(tree) {
     this.tree = tree;
+    if (this.names === tree.name) return;
+    this.names = tree.name;
     this.colour = new Uint16Array(tree.name.length);
     for (let frame = 0; frame < tree.name.length; frame++) this.colour[frame] = colourIndex(tree.name[frame], tree.file[frame]);
     if (tree.count) this.colour[tree.frame[0]] = SPECIAL.root;

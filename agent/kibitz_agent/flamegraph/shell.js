@@ -13,7 +13,12 @@ export function buildShell(container) {
   const values = make("div", "kb-values", tools);
   values.setAttribute("role", "group");
   values.setAttribute("aria-label", "What widths show");
+  const views = buildViews(tools);
   const finder = buildFinder(tools);
+  const chips = make("div", "kb-chips", root);
+  chips.setAttribute("role", "group");
+  chips.setAttribute("aria-label", "Hidden frames");
+  chips.hidden = true;
   const path = make("nav", "kb-path", root);
   path.setAttribute("aria-label", "Zoomed to");
   const main = make("div", "kb-main", root);
@@ -33,7 +38,7 @@ export function buildShell(container) {
   const tooltip = make("div", "kb-tooltip", root);
   tooltip.setAttribute("aria-hidden", "true");
   tooltip.hidden = true;
-  return { root, title, subtitle, values, ...finder, path, stage, sizer, canvas, empty, status, table, notes, tooltip };
+  return { root, title, subtitle, values, views, chips, help, ...finder, path, stage, sizer, canvas, empty, status, table, notes, tooltip };
 }
 
 function buildFinder(tools) {
@@ -51,6 +56,26 @@ function buildFinder(tools) {
   const next = makeButton(finder, "›", "Next match (n)");
   const reset = makeButton(tools, "Reset zoom", "Show everything (Esc)");
   return { input, found, previous, next, reset };
+}
+
+const VIEW_TITLES = {
+  overview: "Who calls what, from the top (1)",
+  hotspots: "What takes time itself, its callers below (2)",
+  inspect: "One function: callers above, callees below (3)",
+};
+
+function buildViews(tools) {
+  const views = make("div", "kb-values kb-views", tools);
+  views.setAttribute("role", "group");
+  views.setAttribute("aria-label", "View");
+  for (const [name, title] of Object.entries(VIEW_TITLES)) {
+    const button = make("button", "kb-button", views);
+    button.type = "button";
+    button.dataset.view = name;
+    button.textContent = name[0].toUpperCase() + name.slice(1);
+    button.title = title;
+  }
+  return views;
 }
 
 function makeButton(parent, text, label) {
@@ -72,7 +97,8 @@ function buildCanvas(sizer) {
 
 const KEYS = [
   ["← ↑ ↓ →", "move"], ["Enter", "zoom"], ["Esc", "reset"], ["/", "search"], ["n N", "next, previous match"],
-  ["Ctrl+wheel", "zoom at the pointer"],
+  ["1 2 3", "views"], ["h", "hide"], ["c", "copy the stack"], ["d", "compare"], ["?", "this help"],
+  ["Ctrl+wheel", "zoom at the pointer"], ["right button", "menu"],
 ];
 
 function buildHelp(help) {

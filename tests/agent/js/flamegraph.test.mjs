@@ -7,6 +7,7 @@ import { visibleBoxes } from "./flamegraph/boxes.js";
 import { SPECIAL, colourIndex, contrast, originOf, themeColours } from "./flamegraph/colour.js";
 import { formatShare, formatValue, plainText, splitName } from "./flamegraph/format.js";
 import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, slotAt } from "./flamegraph/model.js";
+import { inverted, inspected, withoutFrames } from "./flamegraph/views.js";
 import { compileSearch, matchFrames, matchNodes } from "./flamegraph/search.js";
 
 // A payload from [name, parent, self] rows.
@@ -173,4 +174,65 @@ test("many siblings are in the same order as few: widest first, then by name", (
   const wanted = rows.slice(1).map(([name, , self]) => [self, name]);
   wanted.sort((a, b) => b[0] - a[0] || (a[1] < b[1] ? -1 : 1));
   assert.deepEqual(shown, wanted);
+});
+
+const treeOf = (rows) => decodeTree(payload(rows));
+const shares = (layout) => {
+  const told = {};
+  for (let slot = 0; slot < layout.size; slot++) {
+    const names = [];
+    for (let at = layout.node[slot]; at > 0; at = layout.tree.parent[at]) names.push(layout.tree.name[layout.tree.frame[at]]);
+    told[names.reverse().join(";")] = layout.total[slot];
+  }
+  return told;
+};
+
+test("hotspots put what spends time itself at the top and its callers below, and lose nothing", () => {
+  const layout = layOut(inverted(treeOf(ROWS)), 0);
+  assert.deepEqual(shares(layout), {
+    "": 11, work: 6, idle: 3, main: 1, small: 1, "work;main": 4, "work;work": 2, "work;work;main": 2, "small;main": 1,
+  });
+});
+
+test("totals stay whole in hotspots of any tree", () => {
+  for (let seed = 1; seed < 20; seed++) {
+    const rows = randomRows(300, seed);
+    const plain = layoutOf(rows);
+    assert.equal(layOut(inverted(plain.tree), 0).sum, plain.sum - (rows[0][2] || 0));
+  }
+});
+
+test("an inspected function has callers above and callees below, each as wide as the function at most", () => {
+  const rows = [["all", -1, 0], ["a", 0, 1], ["b", 0, 0], ["f", 1, 2], ["f", 2, 3], ["g", 3, 4], ["h", 4, 5], ["f", 5, 7]];
+  const layout = layOut(inspected(treeOf(rows), 3), 0);
+  assert.equal(layout.sum, 21);
+  assert.equal(layout.rootLevel, 1);
+  assert.deepEqual(shares(layout), { "": 21, a: 13, b: 8, g: 11, "g;f": 7, h: 5 });
+  const callers = [...layout.node.subarray(0, layout.start[1])];
+  assert.ok(callers.every((node) => layout.tree.up[node] === 1));
+  for (let slot = 0; slot < layout.size; slot++) {
+    assert.equal(layout.slot[layout.node[slot]], slot);
+    assert.ok(layout.x[slot] >= 0 && layout.x[slot] + layout.total[slot] <= layout.sum);
+  }
+});
+
+test("every function inspected is as wide as its total in the table", () => {
+  for (let seed = 1; seed < 12; seed++) {
+    const plain = layoutOf(randomRows(200, seed));
+    for (const { frame, total } of functionsOf(plain)) {
+      const layout = layOut(inspected(plain.tree, frame), 0);
+      assert.equal(layout.sum, total);
+      for (let level = 0; level < layout.levels; level++) {
+        const above = layout.total.subarray(layout.start[level], layout.start[level + 1]).reduce((sum, part) => sum + part, 0);
+        assert.ok(above <= layout.sum);
+      }
+    }
+  }
+});
+
+test("hidden frames go with all they call, and nothing else does", () => {
+  const tree = treeOf(ROWS);
+  const hidden = Uint8Array.from(tree.name, (name) => (name === "work" ? 1 : 0));
+  assert.deepEqual(shares(layOut(withoutFrames(tree, hidden), 0)), { "": 5, main: 2, idle: 3, "main;small": 1 });
+  assert.equal(withoutFrames(tree, new Uint8Array(tree.name.length)), tree);
 });

@@ -42,8 +42,12 @@ function rangeQuery() {
 function keepInAddress(shown) {
   const page = new URLSearchParams(location.search);
   page.set("value", shown.value);
-  if (shown.searchText) page.set("search", shown.searchText);
-  else page.delete("search");
+  const set = (name, text) => (text ? page.set(name, text) : page.delete(name));
+  set("search", shown.searchText);
+  set("view", shown.shape.view === "overview" ? "" : shown.shape.view);
+  set("inspect", shown.shape.inspect);
+  page.delete("hide");
+  for (const name of shown.hidden) page.append("hide", name);
   history.replaceState(null, "", `?${page}`);
 }
 
@@ -66,8 +70,15 @@ function show(payload) {
     graph.setPayload(payload);
     return;
   }
-  const search = new URLSearchParams(location.search).get("search") ?? "";
-  graph = new FlameGraph(container, payload, { value: container.dataset.value, search, onChange: keepInAddress });
+  const page = new URLSearchParams(location.search);
+  graph = new FlameGraph(container, payload, {
+    value: container.dataset.value,
+    search: page.get("search") ?? "",
+    view: page.get("view") ?? "overview",
+    inspect: page.get("inspect") ?? "",
+    hidden: page.getAll("hide"),
+    onChange: keepInAddress,
+  });
   globalThis.flameGraph = graph;
 }
 

@@ -1,0 +1,124 @@
+"""The views of a group's page in a real browser: hotspots, inspect, hidden frames, the keyboard, the address."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+STACKS = {
+    "__main__:<module>;shop.app:main;shop.search:find": 40,
+    "__main__:<module>;shop.app:main;shop.stock:reserve;shop.stock:ask": 25,
+    "__main__:<module>;shop.jobs:nightly;shop.stock:ask": 10,
+    "__main__:<module>;shop.app:main": 5,
+}
+
+
+@pytest.fixture
+def page(browser, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    page = browser.new_page(viewport={"width": 1200, "height": 700})
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    assert complaints == []
+    page.close()
+
+
+def open_group(page, collector, query=""):
+    page.goto(f"{collector.url}/groups/shop{query}")
+    page.wait_for_selector("canvas")
+    wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
+
+
+def wait_until(condition, seconds=15.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def rows(page):
+    """Names by level, top to bottom."""
+    frames = page.evaluate("globalThis.flameGraph.visibleFrames()")
+    levels = sorted({frame["level"] for frame in frames})
+    return [[frame["name"] for frame in frames if frame["level"] == level] for level in levels]
+
+
+def every(page):
+    return {name for row in rows(page) for name in row}
+
+
+def test_hotspots_stand_at_the_top_with_their_callers_below(page, collector):
+    open_group(page, collector)
+    page.keyboard.press("2")
+    assert rows(page)[1] == ["shop.search:find", "shop.stock:ask", "shop.app:main"]
+    assert set(rows(page)[2][1:3]) == {"shop.stock:reserve", "shop.jobs:nightly"}
+    assert "view=hotspots" in page.url
+
+
+def test_inspected_function_has_callers_above_and_callees_below(page, collector):
+    open_group(page, collector, "?view=inspect&inspect=shop.stock:reserve")
+    assert rows(page) == [
+        ["__main__:<module>"],
+        ["shop.app:main"],
+        ["shop.stock:reserve"],
+        ["shop.stock:ask"],
+    ]
+    assert page.evaluate("globalThis.flameGraph.layout.sum") == 25 * 10_000_000
+
+
+def test_hidden_frames_leave_every_figure_and_a_chip_brings_them_back(page, collector):
+    open_group(page, collector)
+    page.evaluate("globalThis.flameGraph.hide('shop.search:find')")
+    assert "shop.search:find" not in every(page)
+    assert page.evaluate("globalThis.flameGraph.layout.sum") == 40 * 10_000_000
+    assert "hide=shop.search%3Afind" in page.url
+    open_group(page, collector, page.url[page.url.index("?") :])
+    assert "shop.search:find" not in every(page)
+    page.click(".kb-chip")
+    assert "shop.search:find" in every(page)
+    assert "hide=" not in page.url
+
+
+def test_keyboard_alone_walks_zooms_inspects_and_hides(page, collector):
+    open_group(page, collector)
+    page.focus("canvas")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    selected = "globalThis.flameGraph.selectedName()"
+    assert page.evaluate(selected) == "shop.search:find"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(selected) == "shop.stock:reserve"
+    page.keyboard.press("Enter")
+    assert page.evaluate("globalThis.flameGraph.focus") > 0
+    page.keyboard.press("3")
+    assert page.evaluate("globalThis.flameGraph.shape.inspect") == "shop.stock:reserve"
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    page.focus("canvas")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("h")
+    assert page.inner_text(".kb-chip").startswith("shop.search:find")
+
+
+def test_right_button_opens_a_menu_that_the_keyboard_can_use(page, collector):
+    open_group(page, collector)
+    frame = page.evaluate(
+        "globalThis.flameGraph.visibleFrames().find((frame) => frame.name === 'shop.stock:reserve')"
+    )
+    box = page.locator("canvas").bounding_box()
+    page.mouse.click(
+        box["x"] + frame["x"] + frame["width"] / 2,
+        box["y"] + frame["y"] + frame["height"] / 2,
+        button="right",
+    )
+    page.wait_for_selector("[role=menu]")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("[role=menu]").count() == 0
+    assert page.evaluate("globalThis.flameGraph.shape.inspect") == "shop.stock:reserve"
+    stack = page.evaluate("(globalThis.flameGraph.select(0), globalThis.flameGraph.stackText())")
+    assert stack == "shop.stock:reserve"
