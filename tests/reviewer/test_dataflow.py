@@ -170,3 +170,17 @@ def test_a_decorator_at_module_level_is_seen_through() -> None:
         run(request.args["v"])
     """
     assert flows(body) == [("shell", "os.system(command)")]
+
+
+def test_a_guard_holds_where_the_same_expression_is_written_again() -> None:
+    body = """
+    @app.route("/")
+    def view():
+        if request.args["v"] in ("a", "b"):
+            os.system(request.args["v"])
+        os.popen(request.args["v"])
+        if request.args.get("w") != "ls":
+            return ""
+        os.system(request.args.get("w"))
+    """
+    assert flows(body) == [("shell", 'os.popen(request.args["v"])')]

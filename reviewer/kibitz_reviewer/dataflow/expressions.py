@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 from kibitz_reviewer.dataflow import fold
 from kibitz_reviewer.dataflow.containers import KEYS, Containers
 from kibitz_reviewer.dataflow.program import ClassInfo, FunctionInfo
-from kibitz_reviewer.dataflow.state import Object, State, joined
+from kibitz_reviewer.dataflow.state import MASK, Object, State, joined
 from kibitz_reviewer.dataflow.values import (
     EVERY_KIND,
     HARMLESS,
@@ -37,12 +37,17 @@ class Expressions(Containers):
     """Evaluates expressions in the current state."""
 
     state: State
+    masks: bool = False
 
     def eval(self, node: ast.expr | None) -> Value:
         """The value of an expression."""
         if node is None:
             return HARMLESS
         self.spend()
+        if self.masks and isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
+            masked = self.state.frames.get(self.here.frame, {}).get(MASK + ast.unparse(node))
+            if masked is not None:
+                return masked
         handler = self._EXPRESSIONS.get(type(node))
         return UNKNOWN if handler is None else handler(self, node)
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from kibitz_reviewer.dataflow.expressions import Expressions
 from kibitz_reviewer.dataflow.machine import Activation, externals, functions
+from kibitz_reviewer.dataflow.state import MASK
 from kibitz_reviewer.dataflow.values import EVERY_KIND, Taint, Value, join_all, of_constant
 from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.finding import Step
@@ -84,7 +85,7 @@ class Guards(Expressions):
         names = {_compared_name(part) for part in test.values}
         name = names.pop() if len(names) == 1 else None
         if truth and name is not None and all(_is_equality(part) for part in test.values):
-            self.clean_value(self.eval(name_node(test, name)), ALL)
+            self.clean_node(name_node(test, name), ALL)
 
     def _refine_compare(self, test: ast.Compare, truth: bool) -> None:
         op, left, right = test.ops[0], test.left, test.comparators[0]
@@ -122,6 +123,7 @@ class Guards(Expressions):
             self.state.frames[self.here.frame][left.id] = of_constant(other.constants[0])
         elif isinstance(left, ast.Name | ast.Subscript | ast.Attribute):
             self.clean_value(value, ALL)
+            self.mask(left, value, ALL)
         elif isinstance(left, ast.Call):
             self._refine_equal_call(left, value)
 
@@ -129,6 +131,7 @@ class Guards(Expressions):
         name = ast.unparse(call.func).rpartition(".")[2]
         if name in ("lower", "upper", "strip", "get", "casefold", "pop"):
             self.clean_value(value, ALL)
+            self.mask(call, value, ALL)
 
     def _refine_membership(self, left: ast.expr, right: ast.expr, inside: bool) -> None:
         container, member = self.eval(right), self.eval(left)
@@ -137,7 +140,9 @@ class Guards(Expressions):
                 attribute = left.attr if isinstance(left, ast.Attribute) else ""
                 if attribute == "scheme":
                     return
-                self.clean_value(member, HOSTS if attribute in ("netloc", "hostname", "host") else ALL)
+                kinds = HOSTS if attribute in ("netloc", "hostname", "host") else ALL
+                self.clean_value(member, kinds)
+                self.mask(left, member, kinds)
         elif not inside and container.taints and isinstance(member.constant, str):
             self.clean_value(container, CHARACTERS.get(member.constant, ()))
             self._clean_other_kinds(container, member.constant)
@@ -161,7 +166,7 @@ class Guards(Expressions):
         name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
         if name in TESTS and isinstance(func, ast.Attribute):
             if truth:
-                self.clean_value(self.eval(func.value), ALL)
+                self.clean_node(func.value, ALL)
             return
         if name in ("startswith", "endswith", "is_relative_to"):
             self._refine_start(call, name, truth)
@@ -170,7 +175,7 @@ class Guards(Expressions):
         elif name == "isinstance" and truth and len(call.args) == 2:
             kinds = set(externals(self.eval(call.args[1])))
             if kinds and kinds <= {"int", "float", "bool"}:
-                self.clean_value(self.eval(call.args[0]), ALL)
+                self.clean_node(call.args[0], ALL)
         elif name in _MATCHERS:
             self._refine_match(call, truth)
         else:
@@ -187,7 +192,7 @@ class Guards(Expressions):
             return
         if (VALIDATOR.search(name) and truth) or (REJECTOR.search(name) and not truth):
             for argument in call.args:
-                self.clean_value(self.eval(argument), ALL)
+                self.clean_node(argument, ALL)
 
     def call_wanting(self, call: ast.Call, ref: object, truth: bool) -> None:
         """Run a function of the program, keeping only the ways on which it returns ``truth``."""
@@ -199,9 +204,9 @@ class Guards(Expressions):
         test = generator.elt
         if name == "all" and truth and isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In):
             if not self.eval(test.comparators[0]).taints:
-                self.clean_value(self.eval(source.iter), ALL)
+                self.clean_node(source.iter, ALL)
         elif name == "all" and truth and isinstance(test, ast.Call | ast.BoolOp):
-            self.clean_value(self.eval(source.iter), ALL)
+            self.clean_node(source.iter, ALL)
         elif (
             name == "any" and not truth and isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In)
         ):
@@ -254,7 +259,7 @@ class Guards(Expressions):
         if pattern is None:
             anchored = name != "search"
         if anchored and not _PERMISSIVE.search(pattern or ""):
-            self.clean_value(self.eval(subject[0]), ALL)
+            self.clean_node(subject[0], ALL)
 
     def _pattern(self, call: ast.Call, compiled: bool) -> str | None:
         module = self.here.home.module
@@ -268,6 +273,20 @@ class Guards(Expressions):
         return text if isinstance(text, str) else None
 
     # Cleaning
+
+    def clean_node(self, node: ast.expr, kinds: Iterable[str]) -> None:
+        """Make what controls an expression harmless, also where the same expression is written again."""
+        kinds = tuple(kinds)
+        value = self.eval(node)
+        self.clean_value(value, kinds)
+        self.mask(node, value, kinds)
+
+    def mask(self, node: ast.expr, value: Value, kinds: Iterable[str]) -> None:
+        """Remember that an expression that is no variable was found harmless on this way."""
+        if value.taints and isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
+            self.masks = True
+            names = self.state.frames.setdefault(self.here.frame, {})
+            names[MASK + ast.unparse(node)] = value.cleaned(kinds)
 
     def clean_value(self, value: Value, kinds: Iterable[str]) -> None:
         """Make what controls ``value`` harmless for ``kinds`` wherever it went."""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from kibitz_reviewer.dataflow.program import ClassInfo
 
 MAX_ITEMS = 32
+#: Begins the name under which a frame remembers an expression that a guard found harmless.
+MASK = "\0"
 Key = tuple[object, ...]
 
 
@@ -105,6 +107,10 @@ def joined(a: State | None, b: State | None) -> State | None:
         for name, value in theirs.items():
             mine = names.get(name)
             names[name] = value if mine is None or mine is value else join(mine, value)
+        masks = [name for name in names if name.startswith(MASK) and not (name in ours and name in theirs)]
+        for name in masks:
+            # What was found out on one way only does not hold after it.
+            del names[name]
         frames[number] = names
     heap = dict(a.heap)
     for key, other in b.heap.items():
