@@ -105,6 +105,8 @@ class Delivery:
             self._deliver(1, self._clock() + timeout_s)
             self._spool.keep()
         self._spool.close()
+        if self._refused:
+            log.warning("kibitz: %s", self._refused)
 
     def _deliver(self, attempts: int, deadline_s: float) -> None:
         delay_s = _FIRST_DELAY_S
@@ -130,6 +132,10 @@ class Delivery:
         except OSError as error:
             self._trouble(str(error))
             return False
+        except (ValueError, RecursionError) as error:
+            # A file of the spool that is no profile: kept, it would hold up all that wait behind it.
+            self._refused = f"a profile cannot be sent ({type(error).__name__}); it is dropped"
+            return True
         if 200 <= answer.status < 300 and not _is_page(answer):
             if self._failing:
                 log.info("kibitz: the collector answers again")
