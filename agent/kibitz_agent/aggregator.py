@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 from kibitz_agent.calltree import CallTree
 from kibitz_agent.profile import (
+    GIL,
     NO_PARENT,
     RUNNING,
     THREAD_NAME,
     THREAD_STATE,
     TRUNCATED,
     WAITING,
+    WAITS_FOR,
     Header,
     Profile,
     ProfileBuilder,
@@ -34,12 +36,12 @@ _MAX_NAMES = 256
 _OTHER_THREADS = "(other threads)"
 _NUMBER = re.compile(r"\d+")
 
-_LabelKey = tuple[str, bool, int, int]
+_LabelKey = tuple[str, bool, int, int, bool]
 _Samples = dict[tuple[int, int], list[int]]
 
 # A (node, labels) tuple, the list of three values and the integers in it that no one shares.
 _SAMPLE_OBJECT_BYTES = sys.getsizeof((0, 0)) + sys.getsizeof([0, 0, 0]) + 40 + 3 * sys.getsizeof(1 << 40)
-_LABELS_OBJECT_BYTES = sys.getsizeof(("", True, 0, 0)) + sys.getsizeof("Thread-1000 (worker)") + 24
+_LABELS_OBJECT_BYTES = sys.getsizeof(("", True, 0, 0, False)) + sys.getsizeof("Thread-1000 (worker)") + 24
 
 
 @dataclass(slots=True)
@@ -116,6 +118,7 @@ class Aggregator:
                 run.running,
                 run.cut,
                 run.tags,
+                run.waits_for_gil,
             )
             labels = label_keys.setdefault(label_key, len(label_keys))
             held = samples.get((run.node, labels))
@@ -138,11 +141,13 @@ class Aggregator:
 
 
 def _labels(key: _LabelKey) -> dict[str, str]:
-    thread, running, cut, tags = key
+    thread, running, cut, tags, waits_for_gil = key
     labels = dict(REGISTRY.labels(tags))
     labels |= {THREAD_STATE: RUNNING if running else WAITING}
     if thread:
         labels[THREAD_NAME] = thread
+    if waits_for_gil:
+        labels[WAITS_FOR] = GIL
     if cut:
         labels[TRUNCATED] = str(cut)
     return labels

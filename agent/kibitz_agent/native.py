@@ -28,6 +28,7 @@ SAMPLER_VARIABLE = "KIBITZ_SAMPLER"
 """Environment variable: ``python`` or ``native`` for that one only, otherwise the native one where it works."""
 
 _NO_PARENT = 0xFFFFFFFF
+_RUNNING, _HOLDER, _DEPTH_SHIFT = 1, 2, 2
 _SAMPLE = struct.Struct("=IIIIQQII")
 _NODE = struct.Struct("=IIi")
 _CROWDED_ROOM = 0.3
@@ -124,12 +125,15 @@ class NativeSampler:
         self._meet(threads)
         names = [self._names.get(thread, "") for thread in threads]
         rows = [row for row in _SAMPLE.iter_unpack(samples) if not names[row[1]].startswith(OWN_THREADS)]
-        tree, node_of = self._tree(nodes, [row[0] for row in rows], codes)
+        sampled = {row[0] for row in rows}
+        tree, node_of = self._tree(nodes, sampled, codes)
+        asking = _asking_for_gil(nodes, sampled, codes)
         self._names = {thread: self._names[thread] for thread in threads if thread in self._names}
         runs = []
         for node, thread, state, count, wall_ns, cpu_ns, tags, _ in rows:
-            running, cut = bool(state & 1), state >> 1
-            runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns, tags))
+            running, holder, cut = bool(state & _RUNNING), bool(state & _HOLDER), state >> _DEPTH_SHIFT
+            waits = not running and not holder and node in asking
+            runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns, tags, waits))
         return tree, runs
 
     def _meet(self, threads: list[tuple[int, int]]) -> None:
@@ -143,7 +147,7 @@ class NativeSampler:
                     self._native.skip(thread[1])
 
     def _tree(
-        self, nodes: bytes, sampled: list[int], codes: list[tuple[CodeType | _Gone, int]]
+        self, nodes: bytes, sampled: set[int], codes: list[tuple[CodeType | _Gone, int]]
     ) -> tuple[CallTree, dict[int, int]]:
         """The tree of the sampled nodes and those above them, and its node by the extension's."""
         rows = list(_NODE.iter_unpack(nodes))
@@ -193,6 +197,35 @@ class NativeSampler:
             if threads[thread] == own and depth == _TEST_DEPTH:
                 return
         raise NativeUnavailableError("its self-test failed: it does not see this thread's own stack")
+
+
+def _asking_for_gil(nodes: bytes, sampled: set[int], codes: list[tuple[CodeType | _Gone, int]]) -> set[int]:
+    """The nodes at whose instruction the interpreter lets go of its lock when it is asked to, and takes it again.
+
+    A thread that stands there and does not run waits for the lock and for nothing else: blocking calls stand at a call.
+    """
+    found = set()
+    for node in sampled:
+        _, code, offset = _NODE.unpack_from(nodes, node * _NODE.size)
+        function = codes[code][0]
+        if isinstance(function, CodeType):
+            instructions = function.co_code
+            if 0 <= offset < len(instructions) and instructions[offset] in _SAFE_POINTS:
+                found.add(node)
+    return found
+
+
+def _safe_points() -> frozenset[int]:
+    from opcode import opmap
+
+    return frozenset(
+        number
+        for name, number in opmap.items()
+        if name == "RESUME" or ("JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name)
+    )
+
+
+_SAFE_POINTS = _safe_points()
 
 
 class _Marks:

@@ -33,6 +33,10 @@ THREAD_STATE = "state"
 TRUNCATED = "truncated"
 """Label ``truncated=depth`` marks a sample whose innermost frames were cut off at MaxStackDepth."""
 
+WAITS_FOR = "waits_for"
+GIL = "gil"
+"""Label ``waits_for=gil`` marks a waiting sample whose thread could have run, had another not held the interpreter's lock."""
+
 RUNNING = "running"
 WAITING = "waiting"
 

@@ -30,7 +30,8 @@ class Run(NamedTuple):
 
     ``node`` is an index into the sampler's tree. ``cut``: the stack's whole depth if it was deeper than allowed,
     else 0. ``wall_ns`` and ``cpu_ns`` are what passed and what the thread used over these ticks.
-    ``tags``: the number of a set in `tags.REGISTRY`.
+    ``tags``: the number of a set in `tags.REGISTRY`. ``waits_for_gil``: it could have run, but another thread held the
+    interpreter's lock; only a sampler that does not take the lock itself can tell.
     """
 
     thread: str
@@ -41,6 +42,7 @@ class Run(NamedTuple):
     wall_ns: int
     cpu_ns: int
     tags: int = 0
+    waits_for_gil: bool = False
 
 
 class Tally(NamedTuple):

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from kibitz_agent.config import log
-from kibitz_agent.profile import THREAD_NAME, THREAD_STATE, TRUNCATED
+from kibitz_agent.profile import THREAD_NAME, THREAD_STATE, TRUNCATED, WAITS_FOR
 
 MAX_SETS = 1000
 """So many different sets of tags are told apart in one process; what comes later is filed under `OTHER`."""
@@ -26,7 +26,7 @@ OTHER = "__other__"
 LONGEST_VALUE = 200
 """Characters of a value that are kept."""
 
-_RESERVED = frozenset({THREAD_NAME, THREAD_STATE, TRUNCATED})
+_RESERVED = frozenset({THREAD_NAME, THREAD_STATE, TRUNCATED, WAITS_FOR})
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 Labels = tuple[tuple[str, str], ...]

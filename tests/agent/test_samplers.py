@@ -416,3 +416,39 @@ def test_tag_of_one_thread_is_not_anothers(sampler):
     assert set(watch.stacks(endpoint="/here")) <= set(watch.stacks(thread="tagged"))
     assert not watch.stacks(endpoint="/here", thread="plain")
     assert ends(watch.stacks(endpoint="/here", thread="tagged"), "spin")
+
+
+def count_for_ever(ending):
+    total = 0
+    while not ending:
+        total += 1
+    return total
+
+
+def test_threads_that_compete_for_the_lock_are_seen_waiting_for_it_and_a_lone_one_is_not(lacking):
+    def watched(workers):
+        try:
+            made = NativeSampler()
+        except NativeUnavailableError as error:
+            lacking(f"the native sampler ({error})")
+            raise
+        ending = []
+        threads = [threading.Thread(target=count_for_ever, args=(ending,)) for _ in range(workers)]
+        with Watch(made) as watch:
+            for worker in threads:
+                worker.start()
+            doze(0.5)
+            ending.append(True)
+            for worker in threads:
+                worker.join()
+        all_of_them = sum(count for stack, count in watch.stacks().items() if stack[-1] == "count_for_ever")
+        waiting = sum(
+            count
+            for stack, count in watch.stacks(waits_for="gil", state="waiting").items()
+            if stack[-1] == "count_for_ever"
+        )
+        assert not ends(watch.stacks(waits_for="gil"), "doze")
+        return waiting / all_of_them
+
+    assert watched(4) > 0.4
+    assert watched(1) < 0.3

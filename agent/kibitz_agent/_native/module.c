@@ -261,7 +261,7 @@ PyDoc_STRVAR(drain_doc,
              "drain() -> (nodes, samples, codes, threads)\n--\n\n"
              "What was seen since the last drain, and forget it. `nodes`: bytes, rows of (parent u32, code u32, offset i32),\n"
              "parent 2**32-1 for a root. `samples`: bytes, rows of (node u32, thread u32, state u32, count u32, wall ns u64,\n"
-             "cpu ns u64, tags u32, 0 u32); state: 1 if running, plus twice the whole depth of a stack that was cut. `codes`: pairs of a code\n"
+             "cpu ns u64, tags u32, 0 u32); state: 1 if running, plus 2 if it held the GIL, plus four times the whole depth of a stack that was cut. `codes`: pairs of a code\n"
              "object, or (name, file, first line, line table, size in bytes) of one that may be gone; and the id of the\n"
              "globals it ran with. `threads`: (ident, native id).");
 

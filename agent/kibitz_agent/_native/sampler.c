@@ -12,7 +12,7 @@
 typedef struct {
     kb_thread *thread;
     uint64_t cpu_ns; /* read before the copies, so that whatever runs after them shows at the next tick */
-    bool running;
+    bool running, holder;
     kb_copy_of_stack first, second;
 } candidate;
 
@@ -98,8 +98,8 @@ static uint32_t intern(kb_sampler *sampler, kb_thread *thread, const kb_link *li
 /* A sample stands for the time since the last tick. If the thread was on a processor at this very instant, it stands for
  * as much CPU time too: unbiased, where the clock's growth since the last tick would bill a short sleep for the work
  * before it. Draining scales these to the CPU time that the thread's clock really shows. */
-static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, bool running) {
-    uint32_t state = running ? KB_STATE_RUNNING : KB_STATE_WAITING;
+static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, bool running, bool holder) {
+    uint32_t state = (running ? KB_STATE_RUNNING : KB_STATE_WAITING) | (holder ? KB_STATE_HOLDER : 0);
     uint64_t cpu_ns = running ? wall_ns : 0;
     kb_sample *sample = kb_trie_sample(&sampler->trie, thread->node, (uint32_t)(thread - sampler->threads.threads),
                                        state | thread->cut << KB_STATE_DEPTH, thread->tags);
@@ -170,6 +170,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
     if (!kb_head_try_lock()) return -1;
     sampler->arena.used = 0;
     uint64_t wall_ns = sampler->last_tick_ns;
+    const PyThreadState *holder = kb_gil_holder(sampler->interpreter);
     for (PyThreadState *ts = kb_thread_head(sampler->interpreter); ts; ts = ts->next) {
         if (kb_threads_skips(&sampler->threads, ts->native_thread_id)) continue;
         kb_thread *thread = kb_threads_find(&sampler->threads, ts);
@@ -183,7 +184,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
             thread->epoch == sampler->codes.epoch) {
             thread->tick = tick; /* it has not run since: its stack is what it was */
             sampler->counters.reused++;
-            count(sampler, thread, wall_ns, false);
+            count(sampler, thread, wall_ns, false, ts == holder);
             continue;
         }
         if (taken == BATCH) {
@@ -194,6 +195,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
         c->thread = thread;
         c->cpu_ns = cpu_ns;
         c->running = false;
+        c->holder = ts == holder;
         uintptr_t probed = kb_stack_probe(ts, &sampler->quality), *root = &thread->root_chunk;
         int seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->first, &sampler->quality);
         if (seen > 0) seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->second, &sampler->quality);
@@ -227,7 +229,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
         if (thread->cpu_ns && cpu_ns > thread->cpu_ns) thread->used_cpu_ns += cpu_ns - thread->cpu_ns;
         thread->tick = tick;
         thread->cpu_ns = cpu_ns;
-        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].running);
+        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].running, batch[i].holder);
     }
     return left;
 }
