@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SAMPLER_VARIABLE = "KIBITZ_SAMPLER"
+FAIR_VARIABLE = "KIBITZ_FAIR_SAMPLING"
 """Environment variable: ``python`` or ``native`` for that one only, otherwise the native one where it works."""
 
 _NO_PARENT = 0xFFFFFFFF
@@ -273,14 +274,18 @@ def _standing_for(code: CodeType | _Gone) -> CodeType:
 
 
 def best_sampler() -> Sampler:
-    """The native sampler, or the Python one; the log says why. `NativeUnavailableError` where the variable insists."""
+    """The native sampler, or the Python one; the log says why. `NativeUnavailableError` where the variable insists.
+
+    `FAIR_VARIABLE` is for the Python one alone: the native sampler waits for no GIL.
+    """
     wanted = os.environ.get(SAMPLER_VARIABLE, "").lower()
+    fair = os.environ.get(FAIR_VARIABLE, "").strip().lower() in {"1", "true", "yes", "on"}
     if wanted == "python":
-        return PythonSampler()
+        return PythonSampler(fair=fair)
     try:
         return NativeSampler()
     except NativeUnavailableError as error:
         if wanted == "native":
             raise
         log.info("kibitz samples with its Python sampler: %s", error)
-        return PythonSampler()
+        return PythonSampler(fair=fair)

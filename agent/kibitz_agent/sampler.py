@@ -59,6 +59,10 @@ class Tally(NamedTuple):
     cpu_ns: int = 0
 
 
+FAIR_SWITCH_S = 0.0001
+"""How long a thread may keep the GIL while another waits for it, in seconds, while sampling is fair. Python's: 0.005."""
+
+
 class Sampler(Protocol):
     """Looks at all threads: when `sample` is called, or, the native one, on a thread of its own."""
 
@@ -114,6 +118,27 @@ class AskedSampler:
         """Holds nothing."""
 
 
+class _SwitchInterval:
+    """The interpreter's switch interval, made shorter for a while."""
+
+    __slots__ = ("_before_s", "_ours_s")
+
+    def __init__(self) -> None:
+        self._before_s = self._ours_s = 0.0
+
+    def shorten(self) -> None:
+        if not self._ours_s:
+            self._before_s = sys.getswitchinterval()
+            if self._before_s > FAIR_SWITCH_S:
+                sys.setswitchinterval(FAIR_SWITCH_S)
+            self._ours_s = sys.getswitchinterval()
+
+    def restore(self) -> None:
+        if self._ours_s and sys.getswitchinterval() == self._ours_s:
+            sys.setswitchinterval(self._before_s)
+        self._ours_s = 0.0
+
+
 class _Seen:
     """What is known of a thread from the last tick; ``idle_tick`` is -1 while no run is open."""
 
@@ -137,6 +162,10 @@ class PythonSampler(AskedSampler):
 
     CPU time comes from the threads' own clocks. Threads without one share what the process used beyond that, evenly
     among those that moved and never more than passed; ``estimates_cpu`` says whether this ever was so.
+
+    ``fair``: between `pace` and `rest` a busy thread hands the GIL over after `FAIR_SWITCH_S`, so that a look falls
+    where the time is spent and not only where the host waits. It is the interpreter's setting, so all threads of the
+    host pay for it, the more of them compute the dearer; a value the host sets meanwhile is left alone.
     """
 
     name = "python"
@@ -148,7 +177,9 @@ class PythonSampler(AskedSampler):
         read_cpu_ns: Callable[[int], int] = threads.read_cpu_ns,
         name_of: Callable[[int], str] = threads.thread_name,
         process_time_ns: Callable[[], int] = time.process_time_ns,
+        fair: bool = False,
     ) -> None:
+        self._fair, self._switch = fair, _SwitchInterval()
         self._current_frames, self._clock_of, self._read = current_frames, clock_of, read_cpu_ns
         self._name_of, self._process_time_ns = name_of, process_time_ns
         self.estimates_cpu = False
@@ -158,6 +189,20 @@ class PythonSampler(AskedSampler):
         self._clockless: list[tuple[_Seen, bool]] = []
         self._ticks = self._wall_ns = self._elapsed_ns = self._max_depth = 0
         self._process_cpu_ns = process_time_ns()
+
+    def pace(self, interval_ns: int, max_depth: int) -> int:
+        """Every look is a call of `sample`; from now on threads switch fast enough for it, if this is wanted."""
+        if self._fair:
+            self._switch.shorten()
+        return super().pace(interval_ns, max_depth)
+
+    def rest(self) -> None:
+        """Give the host its switch interval back."""
+        self._switch.restore()
+
+    def close(self) -> None:
+        """Give the host its switch interval back."""
+        self._switch.restore()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
         """Look once, ``elapsed_ns`` after the last time; return the runs that ended since."""

@@ -56,6 +56,20 @@ def test_without_the_extension_the_python_one_serves_and_the_log_says_so(monkeyp
     assert "the extension is not there" in caplog.text
 
 
+@pytest.mark.parametrize("wanted", ["1", "0"])
+def test_environment_makes_the_python_sampler_fair(monkeypatch, wanted: str):
+    monkeypatch.setenv(native.SAMPLER_VARIABLE, "python")
+    monkeypatch.setenv(native.FAIR_VARIABLE, wanted)
+    before_s = sys.getswitchinterval()
+    sampler = best_sampler()
+    try:
+        sampler.pace(1_000_000, 10)
+        assert (sys.getswitchinterval() < before_s) is (wanted == "1")
+    finally:
+        sampler.close()
+    assert sys.getswitchinterval() == before_s
+
+
 def test_environment_chooses(monkeypatch):
     monkeypatch.setenv(native.SAMPLER_VARIABLE, "python")
     assert isinstance(best_sampler(), PythonSampler)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kibitz_agent.aggregator import Batch
 from kibitz_agent.profile import Header, ProfileBuilder
-from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Run
+from kibitz_agent.sampler import FAIR_SWITCH_S, OWN_THREADS, PythonSampler, Run
 
 MS = 1_000_000
 
@@ -376,3 +376,44 @@ def test_memory_grows_with_what_is_held_and_shrinks_when_drained():
     assert full > empty + 300 * 100
     assert sampler.memory_bytes < full / 3
     assert batch.profile(Header()).sample_node.tolist() == []
+
+
+@pytest.fixture
+def switch_s() -> Iterator[float]:
+    """The switch interval as it was before the test, in seconds; put back after it."""
+    before_s = sys.getswitchinterval()
+    yield before_s
+    sys.setswitchinterval(before_s)
+
+
+def test_fair_sampler_shortens_the_switch_interval_only_while_it_looks(switch_s: float):
+    sampler = PythonSampler(fair=True)
+    assert sys.getswitchinterval() == switch_s
+    for end in (sampler.rest, sampler.close):
+        for _ in range(2):
+            assert sampler.pace(MS, 10) == MS
+            assert sys.getswitchinterval() == pytest.approx(FAIR_SWITCH_S)
+        end()
+        assert sys.getswitchinterval() == switch_s
+
+
+def test_sampler_leaves_the_switch_interval_alone_unless_asked(switch_s: float):
+    sampler = PythonSampler()
+    sampler.pace(MS, 10)
+    assert sys.getswitchinterval() == switch_s
+
+
+def test_fair_sampler_keeps_what_the_host_sets_meanwhile(switch_s: float):
+    sampler = PythonSampler(fair=True)
+    sampler.pace(MS, 10)
+    sys.setswitchinterval(0.25)
+    sampler.rest()
+    assert sys.getswitchinterval() == 0.25
+
+
+def test_fair_sampler_never_lengthens_a_shorter_switch_interval(switch_s: float):
+    sys.setswitchinterval(FAIR_SWITCH_S / 2)
+    sampler = PythonSampler(fair=True)
+    sampler.pace(MS, 10)
+    assert sys.getswitchinterval() == pytest.approx(FAIR_SWITCH_S / 2)
+    assert sys.getswitchinterval() < switch_s
