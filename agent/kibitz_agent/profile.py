@@ -83,6 +83,7 @@ class Header:
     ``token`` is the report's identity: a retry carries the same one and is counted once.
     ``process_cpu_ns`` is the whole process's CPU time over the period.
     ``limits`` names each limit that struck while sampling, e.g. ``("MaxStackDepth",)``.
+    ``blobs``: by file name, the git blob id of the text that ran, for files with hot functions.
     ``host`` describes the machine: ``name``, ``cpus``, ``memory_bytes``, ``platform`` and what else is known.
     """
 
@@ -101,6 +102,7 @@ class Header:
     overhead: Overhead = field(default_factory=Overhead)
     host: Mapping[str, str | int | float] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    blobs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def duration_ns(self) -> int:

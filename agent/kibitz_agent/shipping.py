@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import kibitz_agent
 from kibitz_agent.aggregator import Batch
+from kibitz_agent.blobs import Blobs
 from kibitz_agent.config import Configuration, log
 from kibitz_agent.fleet import Identity
 from kibitz_agent.profile import Header, Overhead, Profile, merge
@@ -49,6 +50,7 @@ class Shipping:
         self._pending: Profile | None = None
         self._pending_ns = 0
         self._logged: set[str] = set()
+        self._blobs = Blobs()
         self._earlier_cpu_ns = 0
 
     @property
@@ -140,7 +142,7 @@ class Shipping:
         profile, self._pending = self._pending, None
         self._pending_ns = self.memory_bytes = 0
         if profile is not None and profile.sample_node:
-            self._reporter.report(profile)
+            self._reporter.report(profile.with_header(replace(profile.header, blobs=self._blobs.of(profile))))
 
     def _log_once(self, text: str) -> None:
         if text not in self._logged and len(self._logged) < 32:

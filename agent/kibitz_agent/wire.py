@@ -33,6 +33,7 @@ process_cpu_ns  integer                      CPU time of the whole process over 
 overhead        object                       cpu_ns, memory_bytes, ticks, missed_ticks, dropped_samples, retries
 host            object                       name, cpus, memory_bytes, platform ...: strings and numbers
 limits          array of strings             each limit that struck while sampling
+blobs           object                       git blob ids (hexadecimal) of hot files, by the names frames have
 value_types     array of [name, unit]        one per column of values, e.g. ["wall", "nanoseconds"]
 columns         array of [name, type, rows]  what follows the header; the types are those of `array`:
                                              "B" 1 byte, "I" 4 unsigned, "i" 4 signed, "q" 8 signed
@@ -51,6 +52,7 @@ it is used, and the error names the field.
 from __future__ import annotations
 
 import json
+import re
 import struct
 import sys
 import zlib
@@ -65,6 +67,7 @@ from kibitz_agent.profile import Header, Labels, Overhead, Profile, ProfileError
 VERSION = 1
 CONTENT_TYPE = "application/x-kibitz-profile"
 
+_BLOB = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MAGIC = b"KIBITZ\x1a"
 _PREAMBLE = struct.Struct("<7sBIII")
 _ITEM_SIZES = {"B": 1, "I": 4, "i": 4, "q": 8}
@@ -319,6 +322,7 @@ def header_to_fields(header: Header) -> dict[str, Any]:
         "overhead": asdict(header.overhead),
         "host": dict(header.host),
         "limits": list(header.limits),
+        "blobs": dict(header.blobs),
     }
 
 
@@ -326,7 +330,7 @@ def header_from_fields(given: Mapping[str, Any]) -> Header:
     """A header from JSON fields; absent ones take their defaults, wrong types are a `WireError`."""
     known: dict[str, Any] = {}
     for f in fields(Header):
-        if f.name not in given or f.name in ("overhead", "host", "limits"):
+        if f.name not in given or f.name in ("overhead", "host", "limits", "blobs"):
             continue
         known[f.name] = _typed(f.name, given[f.name], str if f.type == "str" else int)
     overhead = _typed("overhead", given.get("overhead", {}), dict)
@@ -343,6 +347,11 @@ def header_from_fields(given: Mapping[str, Any]) -> Header:
         ),
         host={key: value for key, value in host.items() if isinstance(value, str | int | float)},
         limits=tuple(_typed("limits", limit, str) for limit in limits),
+        blobs={
+            name: blob
+            for name, blob in _typed("blobs", given.get("blobs", {}), dict).items()
+            if isinstance(blob, str) and _BLOB.fullmatch(blob)
+        },
     )
 
 

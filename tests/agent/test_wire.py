@@ -25,6 +25,7 @@ headers = st.builds(
     overhead=st.builds(Overhead, int64, int64, int64, int64, int64),
     host=st.dictionaries(texts, texts | int64 | st.floats(allow_nan=False, allow_infinity=False), max_size=3),
     limits=st.lists(texts, max_size=3).map(tuple),
+    blobs=st.dictionaries(texts, st.from_regex("[0-9a-f]{40}", fullmatch=True), max_size=2),
 )  # fmt: skip
 frames = st.builds(Frame, texts, texts, st.integers(0, 2**32 - 1))
 stacks = st.tuples(
