@@ -28,7 +28,7 @@ def page(browser, collector, make_profile):
 
 def open_group(page, collector, query=""):
     page.goto(f"{collector.url}/groups/shop{query}")
-    page.wait_for_selector("canvas")
+    page.wait_for_selector(".kb-canvas")
     wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
 
 
@@ -84,7 +84,7 @@ def test_hidden_frames_leave_every_figure_and_a_chip_brings_them_back(page, coll
 
 def test_keyboard_alone_walks_zooms_inspects_and_hides(page, collector):
     open_group(page, collector)
-    page.focus("canvas")
+    page.focus(".kb-canvas")
     for _ in range(3):
         page.keyboard.press("ArrowDown")
     selected = "globalThis.flameGraph.selectedName()"
@@ -97,7 +97,7 @@ def test_keyboard_alone_walks_zooms_inspects_and_hides(page, collector):
     assert page.evaluate("globalThis.flameGraph.shape.inspect") == "shop.stock:reserve"
     page.keyboard.press("1")
     page.keyboard.press("Escape")
-    page.focus("canvas")
+    page.focus(".kb-canvas")
     for _ in range(3):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("h")
@@ -109,7 +109,7 @@ def test_right_button_opens_a_menu_that_the_keyboard_can_use(page, collector):
     frame = page.evaluate(
         "globalThis.flameGraph.visibleFrames().find((frame) => frame.name === 'shop.stock:reserve')"
     )
-    box = page.locator("canvas").bounding_box()
+    box = page.locator(".kb-canvas").bounding_box()
     page.mouse.click(
         box["x"] + frame["x"] + frame["width"] / 2,
         box["y"] + frame["y"] + frame["height"] / 2,
@@ -122,3 +122,55 @@ def test_right_button_opens_a_menu_that_the_keyboard_can_use(page, collector):
     assert page.evaluate("globalThis.flameGraph.shape.inspect") == "shop.stock:reserve"
     stack = page.evaluate("(globalThis.flameGraph.select(0), globalThis.flameGraph.stackText())")
     assert stack == "shop.stock:reserve"
+
+
+def test_comparison_tells_changes_in_text_and_draws_what_vanished(page, collector, make_profile):
+    before = {"__main__:<module>;shop.app:main": 200, "__main__:<module>;shop.old:path": 600}
+    assert collector.post(make_profile(before, end=time.time() - 5000)) == 204
+    open_group(page, collector, "?compare=previous")
+    wait_until(lambda: "shop.old:path" in every(page))
+    page.evaluate(
+        "graph = globalThis.flameGraph, graph.select([...graph.layout.node].find("
+        "(node) => graph.tree.name[graph.tree.frame[node]] === 'shop.old:path'))"
+    )
+    assert "change −75.0 %" in page.inner_text(".kb-status")
+    wait_until(lambda: "Change" in page.inner_text(".kb-table thead"))
+    assert "−75.0 %" in page.inner_text(".kb-table")
+    page.keyboard.press("d")
+    page.wait_for_url(lambda url: "compare" not in url)
+
+
+def test_samples_are_grouped_and_filtered_by_label(page, collector):
+    open_group(page, collector, "?groupBy=thread")
+    assert rows(page)[1] == ["thread: MainThread"]
+    wait_until(lambda: page.locator("#label option").count() > 1)
+    with page.expect_navigation():
+        page.select_option("#label", "state:running")
+    wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
+    assert "label=state%3Arunning" in page.url
+    assert rows(page)[1] == ["thread: MainThread"]
+
+
+def test_drag_over_the_strip_chooses_a_range_and_with_shift_a_baseline(page, collector):
+    open_group(page, collector)
+    page.wait_for_selector("#strip .u-over")
+    box = page.locator("#strip .u-over").bounding_box()
+    middle = box["y"] + box["height"] / 2
+
+    def drag(start, end):
+        page.mouse.move(box["x"] + start * box["width"], middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + (start + end) / 2 * box["width"], middle)
+        page.mouse.move(box["x"] + end * box["width"], middle)
+        with page.expect_navigation():
+            page.mouse.up()
+
+    drag(0.5, 1.0)
+    assert "from=" in page.url
+    open_group(page, collector)
+    page.wait_for_selector("#strip .u-over")
+    page.keyboard.down("Shift")
+    drag(0.1, 0.4)
+    page.keyboard.up("Shift")
+    assert "base_from=" in page.url
+    assert "&from=" not in page.url

@@ -29,7 +29,7 @@ def page(browser):
 
 def open_group(page, collector, query=""):
     page.goto(f"{collector.url}/groups/shop{query}")
-    page.wait_for_selector("canvas")
+    page.wait_for_selector(".kb-canvas")
     wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
 
 
@@ -54,7 +54,7 @@ def test_groups_are_listed_with_a_link_to_their_flame_graph(page, collector, mak
     assert collector.post(make_profile(STACKS)) == 204
     page.goto(collector.url)
     page.click("text=shop")
-    page.wait_for_selector("canvas")
+    page.wait_for_selector(".kb-canvas")
     assert page.url.split("?")[0].endswith("/groups/shop")
 
 
@@ -66,7 +66,7 @@ def test_flame_graph_draws_searches_zooms_and_explains(page, collector, make_pro
     wait_until(lambda: page.evaluate("globalThis.flameGraph.matchCount") == 2)
     assert page.evaluate("globalThis.flameGraph.matchShare") == pytest.approx(25 / 70)
     page.evaluate("globalThis.flameGraph.search('')")
-    box = page.locator("canvas").bounding_box()
+    box = page.locator(".kb-canvas").bounding_box()
     # The third row is shop.app:main; its left part carries shop.search:find below.
     page.mouse.move(box["x"] + 30, box["y"] + 70)
     wait_until(
@@ -149,7 +149,7 @@ def test_planted_step_is_on_the_findings_page_and_a_flat_function_is_not(page, c
     assert "m:steady" not in text
     # What it took from others may be named too, in either order.
     page.locator("li", has_text="m:stepped rose").locator("text=flame graph of that time").click()
-    page.wait_for_selector("canvas")
+    page.wait_for_selector(".kb-canvas")
     assert page.input_value("input[type=search]") == "m:stepped"
     shown = page.evaluate("[globalThis.flameGraph.payload.start, globalThis.flameGraph.payload.end]")
     assert shown == [hour - 3 * 3600, hour]
@@ -162,7 +162,7 @@ def test_tooltip_tells_what_is_under_the_pointer(page, collector, make_profile):
     frame = page.evaluate(
         "globalThis.flameGraph.visibleFrames().find((frame) => frame.name === 'shop.stock:reserve')"
     )
-    box = page.locator("canvas").bounding_box()
+    box = page.locator(".kb-canvas").bounding_box()
     page.mouse.move(box["x"] + frame["x"] + frame["width"] / 2, box["y"] + frame["y"] + frame["height"] / 2)
     page.wait_for_selector(".kb-tooltip:visible")
     text = page.inner_text(".kb-tooltip")
@@ -206,7 +206,7 @@ def test_pages_fit_narrow_windows_and_magnified_ones(browser, collector, make_pr
     for path in ("/", "/groups/shop", "/findings", "/groups/nobody"):
         narrow.goto(collector.url + path)
         if path == "/groups/shop":
-            narrow.wait_for_selector("canvas")
+            narrow.wait_for_selector(".kb-canvas")
         assert narrow.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     narrow.close()
 

@@ -65,7 +65,7 @@ def test_page_draws_and_finds_pylints_functions(kibitz, package, browser, tmp_pa
     complaints = []
     page.on("console", lambda message: complaints.append(message.text))
     page.goto((tmp_path / "p.html").as_uri())
-    page.wait_for_selector("canvas")
+    page.wait_for_selector(".kb-canvas")
     page.evaluate("globalThis.flameGraph.search('pylint')")
     assert page.evaluate("globalThis.flameGraph.matchCount") > 5
     assert page.evaluate("globalThis.flameGraph.visibleFrames().length") > 20

@@ -27,6 +27,7 @@ ASSETS = (
     "model.js",
     "search.js",
     "format.js",
+    "compare.js",
     "colour.js",
     "boxes.js",
     "painter.js",

@@ -15,8 +15,15 @@ const CHROMA = { light: [0.115, 0.06, 0.028, 0.006], dark: [0.105, 0.055, 0.024,
 const LIGHTNESS = { light: [0.8, 0.825, 0.85], dark: [0.415, 0.44, 0.465] };
 
 /** Indices after the frames' own colours. */
-export const SPECIAL = { match: 0, faded: 1, merged: 2, mergedAlternate: 3, mergedMatch: 4, gap: 5, root: 6 };
-const FIRST_FRAME = Object.keys(SPECIAL).length;
+export const SPECIAL = { match: 0, faded: 1, merged: 2, mergedAlternate: 3, mergedMatch: 4, gap: 5, root: 6, same: 10 };
+
+/** How many steps of less (below `SPECIAL.same`) and more (above it) there are. */
+export const CHANGE_STEPS = 3;
+const CHANGES = {
+  light: ["#7fb3e6", "#a9cdf0", "#d0e4f7", "#e6e6eb", "#fde0c0", "#fbc58a", "#f5a54f"],
+  dark: ["#1f5f99", "#274d73", "#2b3d52", "#30323c", "#4d3d2b", "#6b4a22", "#8a5714"],
+};
+const FIRST_FRAME = SPECIAL.same + CHANGE_STEPS + 1;
 
 const SPECIALS = {
   light: ["#c026d3", "#e7e7ec", "#a9abb8", "#c5c7d1", "#c026d3", "#ffffff", "#d5d7e0"],
@@ -29,7 +36,7 @@ const TEXT = {
 
 /** The colours of one theme ("light", "dark"): `hex` strings, `pixels` as little-endian RGBA, `text` per kind. */
 export function themeColours(theme) {
-  const hex = [...SPECIALS[theme]];
+  const hex = [...SPECIALS[theme], ...CHANGES[theme]];
   for (const chroma of CHROMA[theme]) {
     for (let hue = 0; hue < HUES; hue++) {
       for (const lightness of LIGHTNESS[theme]) hex.push(oklch(lightness, chroma, (hue * 360) / HUES + 12));

@@ -6,6 +6,7 @@
 
 import { visibleBoxes } from "./boxes.js";
 import { themeColours } from "./colour.js";
+import { changesOf, compared, formatChange } from "./compare.js";
 import { formatPlace, formatShare, formatValue, plainText } from "./format.js";
 import { listen } from "./input.js";
 import { openMenu } from "./menu.js";
@@ -26,7 +27,8 @@ const LEAST_VIEW = 1e-9;
 /**
  * Draws one payload in `container`. Options: `value` (which value to begin with), `search` (text to begin with),
  * `theme` ("light", "dark" or "auto"), `view` (one of `VIEWS`), `inspect` (the function to inspect), `hidden` (names of
- * functions to leave out), `onChange(graph)` (called when any of these or the zoom change), `onCompare(graph)` (the key d).
+ * functions to leave out), `onChange(graph)` (called when any of these or the zoom change), `onCompare(graph)` (the key d), `baseline`
+ * (a payload to compare with), `compareBy` ("share", or "absolute" for amounts).
  *
  * Read-only state: `value`, `focus` (the zoomed node, 0 for all), `selected` (a node or -1), `matchCount`,
  * `matchShare` (0..1 of the whole), `view` ({start, end} in the value's unit), `visibleFrames()`.
@@ -52,13 +54,15 @@ export class FlameGraph {
     this.resizing = new ResizeObserver(() => this.redraw());
     this.resizing.observe(this.parts.stage);
     this.applyTheme();
-    this.setPayload(payload);
+    this.setPayload(payload, options.baseline ?? null);
     if (options.search) this.search(options.search);
   }
 
   /** Shows another payload; value, zoom, selection and search stay where the new tree still has them. */
-  setPayload(payload) {
-    const source = decodeTree(payload);
+  setPayload(payload, baseline = null) {
+    const source = baseline
+      ? compared(decodeTree(payload), decodeTree(baseline), this.options.compareBy)
+      : decodeTree(payload);
     const wanted = this.tree ? this.value : this.options.value;
     this.source = source;
     this.payload = payload;
@@ -421,8 +425,12 @@ export class FlameGraph {
       const place = formatPlace(tree.file[frame], tree.line[frame]);
       if (place) make("p", "kb-tip-place", tooltip).textContent = plainText(place, 300);
     }
-    const { self, total } = this.amounts(box);
     const list = make("dl", "kb-tip-values", tooltip);
+    if (this.changes) {
+      this.fillChange(list, box);
+      return;
+    }
+    const { self, total } = this.amounts(box);
     const view = layout.total[layout.slot[this.focus]];
     for (const [label, amount] of [["Total", total], ["Self", self]]) {
       make("dt", "", list).textContent = label;
@@ -430,6 +438,20 @@ export class FlameGraph {
       const shares = this.focus > 0 ? `${formatShare(amount, view)} of view, ` : "";
       make("dd", "kb-tip-share", list).textContent = `${shares}${formatShare(amount, layout.sum)} of all`;
     }
+  }
+
+  fillChange(list, { node }) {
+    const { whole } = this.tree.values[this.layout.which];
+    const changed = this.changes(node);
+    for (const [label, side] of [["Now", "after"], ["Before", "before"]]) {
+      make("dt", "", list).textContent = label;
+      make("dd", "kb-tip-amount", list).textContent = formatValue(changed[side], this.unit);
+      make("dd", "kb-tip-share", list).textContent = `${formatShare(changed[side], whole[side])} of all`;
+    }
+    make("dt", "", list).textContent = "Change";
+    make("dd", "kb-tip-amount", list).textContent = formatChange(changed.change);
+    const kind = changed.gone ? "gone" : changed.fresh ? "new" : "";
+    make("dd", "kb-tip-share", list).textContent = [kind, changed.sure ? "" : "may be chance"].filter(Boolean).join(", ");
   }
 
   amounts({ slot, count, narrow }) {
@@ -460,6 +482,16 @@ export class FlameGraph {
     const slot = layout.slot[node];
     const frame = tree.frame[node];
     const place = formatPlace(tree.file[frame], tree.line[frame]);
+    const changed = this.changes?.(node);
+    if (changed) {
+      const { whole } = tree.values[layout.which];
+      return [
+        plainText(tree.name[frame], 300),
+        `now ${formatValue(changed.after, this.unit)} (${formatShare(changed.after, whole.after)})`,
+        `before ${formatValue(changed.before, this.unit)} (${formatShare(changed.before, whole.before)})`,
+        `change ${formatChange(changed.change)}${changed.sure ? "" : ", may be chance"}`,
+      ].join(" · ");
+    }
     const self = formatValue(layout.self[node], this.unit);
     const total = layout.total[slot];
     return [
@@ -491,6 +523,7 @@ export class FlameGraph {
   showLayout() {
     const { canvas, values, empty, sizer } = this.parts;
     this.showChips();
+    this.changes = changesOf(this.layout);
     for (const button of values.children) button.setAttribute("aria-pressed", String(button.dataset.value === this.value));
     const all = formatValue(this.layout.sum, this.unit);
     canvas.setAttribute(
@@ -537,10 +570,28 @@ export class FlameGraph {
     }
   }
 
+  countFunctions() {
+    const { which } = this.layout;
+    const rows = functionsOf(this.base === this.tree ? this.layout : layOut(this.base, which));
+    const value = this.base.values[which];
+    if (!value.before) return rows;
+    const side = (name) => {
+      const values = this.base.values.map((one) => ({ ...one, self: one[name] }));
+      return new Map(functionsOf(layOut({ ...this.base, values }, which)).map((row) => [row.frame, row]));
+    };
+    const [after, before] = [side("after"), side("before")];
+    return rows.map(({ frame, widest }) => {
+      const [now, then] = [after.get(frame), before.get(frame)];
+      const change = (now?.total ?? 0) / (value.whole.after || 1) - (then?.total ?? 0) / (value.whole.before || 1);
+      return { frame, widest, self: now?.self ?? 0, total: now?.total ?? 0, change };
+    });
+  }
+
   fillTable() {
     this.tableRequest = 0;
-    this.functions ??= functionsOf(this.base === this.tree ? this.layout : layOut(this.base, this.layout.which));
-    this.table.show(this.base, this.functions, { unit: this.unit, sum: this.layout.sum, matched: this.matched });
+    this.functions ??= this.countFunctions();
+    const sum = this.changes ? this.tree.values[this.layout.which].whole.after : this.layout.sum;
+    this.table.show(this.base, this.functions, { unit: this.unit, sum, matched: this.matched, compares: Boolean(this.changes) });
   }
 
   showPath() {
@@ -606,6 +657,7 @@ export class FlameGraph {
     this.painter.draw({
       boxes, layout: this.layout, colours: this.colours, matched: this.matched, top, firstLevel: first,
       levels: this.layout.sum > 0 ? levels : 0, view: this.view, outlines: this.outlines(),
+      changes: this.changes,
     });
     this.drawn = (this.drawn ?? 0) + 1;
     if (this.glide) this.redraw();

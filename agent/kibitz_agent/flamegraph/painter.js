@@ -1,6 +1,7 @@
 // Draws boxes on a canvas: one row of pixels per level, stretched to its height, then labels over it.
 
 import { SPECIAL, colourIndex } from "./colour.js";
+import { changeStep, formatChange } from "./compare.js";
 import { plainText, splitName } from "./format.js";
 
 export const ROW_HEIGHT = 20;
@@ -83,6 +84,7 @@ export class Painter {
       if (boxes.level[k] - firstLevel >= levels) break;
       const [left, right] = [offset + boxes.left[k], offset + boxes.right[k]];
       if (boxes.narrow[k]) this.stipple(left, right, this.runMatches(scene, k), colours.pixels);
+      else if (scene.changes?.(scene.layout.node[boxes.slot[k]]).gone) this.hatch(left, right, colours.pixels);
       else this.pixels.fill(colours.pixels[this.boxColour(scene, k)], left, right - (right - left > 3 ? 1 : 0));
     }
     if (levels < 1) return;
@@ -94,6 +96,11 @@ export class Painter {
     for (let level = 1; level <= levels; level++) {
       this.context.fillRect(0, y0 + level * this.row - line, width, line);
     }
+  }
+
+  // A frame that is only in the profile compared with.
+  hatch(left, right, pixels) {
+    for (let at = left; at < right - 1; at++) this.pixels[at] = pixels[(at - left) % 8 < 5 ? SPECIAL.same - 2 : SPECIAL.same];
   }
 
   stipple(left, right, matches, pixels) {
@@ -114,8 +121,10 @@ export class Painter {
     return false;
   }
 
-  boxColour({ boxes, layout, matched }, k) {
-    const frame = this.tree.frame[layout.node[boxes.slot[k]]];
+  boxColour({ boxes, layout, matched, changes }, k) {
+    const node = layout.node[boxes.slot[k]];
+    const frame = this.tree.frame[node];
+    if (!matched && changes) return SPECIAL.same + changeStep(changes(node));
     if (!matched) return this.colour[frame];
     return matched[frame] ? SPECIAL.match : SPECIAL.faded;
   }
@@ -130,7 +139,9 @@ export class Painter {
       const room = boxes.right[k] - boxes.left[k] - 2 * TEXT_MARGIN * ratio;
       if (boxes.narrow[k] || room < (LEAST_TEXT - 2 * TEXT_MARGIN) * ratio) continue;
       const frame = this.tree.frame[layout.node[boxes.slot[k]]];
-      const text = this.fit(frame, room);
+      const change = scene.changes ? ` ${changeText(scene.changes(layout.node[boxes.slot[k]]))}` : "";
+      const name = this.fit(frame, room - change.length * this.letter);
+      const text = name ? name + change : "";
       if (!text) continue;
       const kind = !matched ? "normal" : matched[frame] ? "match" : "faded";
       context.fillStyle = colours.text[kind];
@@ -174,4 +185,8 @@ export class Painter {
     const y = y0 + (level - firstLevel) * row;
     context.strokeRect(left + inset, y + inset, right - left - 2 * inset, row - 1 - 2 * inset);
   }
+}
+
+function changeText(changed) {
+  return changed.gone ? `${formatChange(changed.change)} (gone)` : formatChange(changed.change);
 }

@@ -1,5 +1,6 @@
 // The functions as a table: the picture's full text equivalent, filtered by the same search.
 
+import { formatChange } from "./compare.js";
 import { formatPlace, formatShare, formatValue, plainText, splitName } from "./format.js";
 
 const SHOWN = 200;
@@ -14,7 +15,8 @@ export class FunctionTable {
     const table = make("table", "kb-table", container);
     make("caption", "kb-sr", table).textContent = "Functions by time spent";
     const head = make("tr", "", make("thead", "", table));
-    this.headers = { self: this.addHeader(head, "Self", "self"), total: this.addHeader(head, "Total", "total") };
+    this.headers = { self: this.addHeader(head, "Self", "self"), total: this.addHeader(head, "Total", "total"), change: this.addHeader(head, "Change", "change") };
+    this.headers.change.hidden = true;
     const name = make("th", "kb-name", head);
     name.scope = "col";
     name.textContent = "Function";
@@ -44,7 +46,11 @@ export class FunctionTable {
   }
 
   /** `rows` as `functionsOf` gives them; `matched` a byte per frame or null. */
-  show(tree, rows, { unit, sum, matched }) {
+  show(tree, rows, { unit, sum, matched, compares = false }) {
+    this.compares = compares;
+    this.headers.change.hidden = !compares;
+    if (!compares && this.order === "change") this.order = "self";
+    this.markOrder();
     this.tree = tree;
     this.rows = matched ? rows.filter((row) => matched[row.frame]) : rows;
     this.unit = unit;
@@ -54,7 +60,7 @@ export class FunctionTable {
 
   fill() {
     const key = this.order;
-    const rows = [...this.rows].sort((a, b) => b[key] - a[key] || b.total - a.total).slice(0, SHOWN);
+    const rows = [...this.rows].sort((a, b) => Math.abs(b[key]) - Math.abs(a[key]) || b.total - a.total).slice(0, SHOWN);
     this.body.replaceChildren(...rows.map((row) => this.line(row)));
     const left = this.rows.length - rows.length;
     this.more.textContent = left > 0 ? `and ${left.toLocaleString("en-US")} more: search to narrow them down` : "";
@@ -68,6 +74,7 @@ export class FunctionTable {
       make("span", "kb-value", cell).textContent = formatValue(row[key], this.unit);
       make("span", "kb-share", cell).textContent = formatShare(row[key], this.sum);
     }
+    if (this.compares) make("td", "kb-number", line).textContent = formatChange(row.change);
     const { module, qualified } = splitName(this.tree.name[row.frame]);
     const button = make("button", "kb-function", make("td", "kb-name", line));
     button.type = "button";

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from kibitz_server import flamegraph, query, settings
+from kibitz_server import flamegraph, query, settings, slices
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Span, Store
 from kibitz_server.timerange import parse_range
@@ -18,6 +18,7 @@ api = Blueprint("ours", __name__)
 
 _DEFAULT_FUNCTIONS = 20
 _MOST_FUNCTIONS = 10_000
+_BUCKETS = 120
 
 
 def _store() -> Store:
@@ -56,7 +57,7 @@ def flame_graph(name: str) -> Response:
     span = _span(name)
     nodes = _number("maxNodes", flamegraph.DEFAULT_NODES, 1, flamegraph.MOST_NODES)
     value = request.args.get("value", "wall")
-    tree = query.merged_tree(_store(), span)
+    tree = _tree(span)
     names = [kind.name for kind in tree.value_types]
     # A group of pprof profiles may have neither wall nor samples: show what there is.
     chosen = value if value in names or "value" in request.args else names[0]
@@ -67,7 +68,7 @@ def flame_graph(name: str) -> Response:
 def functions(name: str) -> Response:
     """The functions with the largest self value."""
     value = request.args.get("value", "wall")
-    tree = query.merged_tree(_store(), _span(name))
+    tree = _tree(_span(name))
     column = tree.column(value)
     limit = _number("limit", _DEFAULT_FUNCTIONS, 1, _MOST_FUNCTIONS)
     rows: list[dict[str, Any]] = [
@@ -76,6 +77,29 @@ def functions(name: str) -> Response:
     ]
     total = int(tree.self_values[:, column].sum())
     return jsonify(functions=rows, unit=tree.value_types[column].unit, total=total)
+
+
+@api.get("/api/groups/<name>/labels")
+def labels(name: str) -> Response:
+    """The labels of the range's samples: each key's values, the most frequent first."""
+    return jsonify(labels=slices.label_values(_store(), _span(name)))
+
+
+@api.get("/api/groups/<name>/series")
+def series(name: str) -> Response:
+    """Samples and reports over time, in buckets of ``step`` seconds; ``functions``: shares of the largest few."""
+    span = _span(name)
+    step_s = _number("step", max(60, int((span.end - span.start) / _BUCKETS)), 10, 86_400)
+    keep = slices.label_filter(request.args.getlist("label"))
+    found = query.frame_series(_store(), span, step_s, keep)
+    shown = found.largest(_number("functions", 0, 0, 10))
+    return jsonify(
+        starts=found.starts.tolist(),
+        step=step_s,
+        samples=found.samples.tolist(),
+        profiles=found.profiles.tolist(),
+        functions=[{"name": one, "share": found.shares(one).tolist()} for one in shown],
+    )
 
 
 @api.get("/api/groups/<name>/findings")
@@ -102,6 +126,15 @@ def change_group_settings(name: str) -> Response:
 
     changed = _store().change_document(_known(name), settings.DOCUMENT, change)
     return jsonify(changed)
+
+
+def _tree(span: Span) -> query.Tree:
+    """The samples with the labels asked for (``label=key:value``), set apart by ``groupBy`` where that is asked for."""
+    keep = slices.label_filter(request.args.getlist("label"))
+    key = request.args.get("groupBy", "")
+    if key:
+        return slices.branched_tree(_store(), span, key, keep)
+    return query.merged_tree(_store(), span, keep)
 
 
 def _known(name: str) -> str:

@@ -17,6 +17,12 @@ from kibitz_server.timerange import DEFAULT_FROM, parse_range
 pages = Blueprint("pages", __name__)
 
 RANGES = (("-15m", "15 min"), ("-1h", "1 hour"), ("-12h", "12 hours"), ("-1d", "1 day"), ("-7d", "7 days"))
+COMPARISONS = (
+    ("", "nothing"),
+    ("previous", "the time before"),
+    ("day", "a day earlier"),
+    ("week", "a week earlier"),
+)
 _EXPORT_TYPES = {
     "pb.gz": "application/octet-stream",
     "txt": "text/plain; charset=utf-8",
@@ -91,12 +97,21 @@ def group_page(name: str) -> str:
         "group.html",
         group=_known_group(name),
         ranges=RANGES,
+        comparisons=_comparisons(),
+        compare="custom" if request.args.get("base_from") else request.args.get("compare", ""),
         chosen=chosen,
         chosen_label=range_label(chosen, request.args.get("to")),
         value=request.args.get("value", "wall"),
         query=request.query_string.decode("ascii", "replace"),
         exports=_EXPORT_TYPES,
     )
+
+
+def _comparisons() -> tuple[tuple[str, str], ...]:
+    if not request.args.get("base_from"):
+        return COMPARISONS
+    label = range_label(request.args["base_from"], request.args.get("base_to"))
+    return (*COMPARISONS, ("custom", label))
 
 
 @pages.get("/groups/<name>/findings")

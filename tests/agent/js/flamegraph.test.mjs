@@ -7,6 +7,7 @@ import { visibleBoxes } from "./flamegraph/boxes.js";
 import { SPECIAL, colourIndex, contrast, originOf, themeColours } from "./flamegraph/colour.js";
 import { formatShare, formatValue, plainText, splitName } from "./flamegraph/format.js";
 import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, slotAt } from "./flamegraph/model.js";
+import { changesOf, compared, formatChange } from "./flamegraph/compare.js";
 import { inverted, inspected, withoutFrames } from "./flamegraph/views.js";
 import { compileSearch, matchFrames, matchNodes } from "./flamegraph/search.js";
 
@@ -235,4 +236,53 @@ test("hidden frames go with all they call, and nothing else does", () => {
   const hidden = Uint8Array.from(tree.name, (name) => (name === "work" ? 1 : 0));
   assert.deepEqual(shares(layOut(withoutFrames(tree, hidden), 0)), { "": 5, main: 2, idle: 3, "main;small": 1 });
   assert.equal(withoutFrames(tree, new Uint8Array(tree.name.length)), tree);
+});
+
+const BEFORE = [["all", -1, 0], ["main", 0, 1], ["idle", 0, 3], ["old", 1, 4]];
+
+test("a comparison holds both trees whole, draws what vanished, and changes add up to nothing", () => {
+  const tree = compared(treeOf(ROWS), treeOf(BEFORE));
+  const layout = layOut(tree, 0);
+  const changes = changesOf(layout);
+  assert.equal(changes(0).after, 11);
+  assert.equal(changes(0).before, 8);
+  assert.equal(changes(0).change, 0);
+  const named = (name) => [...layout.node].find((node) => tree.name[tree.frame[node]] === name);
+  assert.ok(changes(named("old")).gone);
+  assert.equal(changes(named("old")).change, -0.5);
+  assert.ok(layout.total[layout.slot[named("old")]] > 0);
+  assert.ok(changes(named("work")).fresh);
+  const top = changes(named("main")).change + changes(named("idle")).change;
+  assert.ok(Math.abs(top) < 1e-12);
+});
+
+test("a comparison keeps its figures in hotspots, inspected, and without hidden frames", () => {
+  const tree = compared(treeOf(ROWS), treeOf(BEFORE));
+  assert.equal(changesOf(layOut(inverted(tree), 0))(0).before, 8);
+  const pivot = tree.name.indexOf("main");
+  assert.equal(changesOf(layOut(inspected(tree, pivot), 0))(0).after, 8);
+  const hidden = Uint8Array.from(tree.name, (name) => (name === "idle" ? 1 : 0));
+  assert.equal(changesOf(layOut(withoutFrames(tree, hidden), 0))(0).before, 5);
+});
+
+test("only a difference larger than chance is called sure", () => {
+  const of = (share, all) => treeOf([["all", -1, 0], ["hot", 0, Math.round(share * all)], ["rest", 0, all - Math.round(share * all)]]);
+  const sure = (a, b, all) => {
+    const tree = compared(of(a, all), of(b, all));
+    return changesOf(layOut(tree, 0))(1).sure;
+  };
+  assert.equal(sure(0.3, 0.2, 10_000), true);
+  assert.equal(sure(0.3, 0.28, 100), false);
+  assert.equal(sure(0.3, 0.3, 10_000), false);
+});
+
+test("changes are told with their sign", () => {
+  assert.deepEqual([0.0321, -0.0004, 0, -0.5].map(formatChange), ["+3.2 %", "−0.04 %", "±0 %", "−50.0 %"]);
+});
+
+test("text on every colour of a change can be read", () => {
+  for (const theme of ["light", "dark"]) {
+    const { hex, text } = themeColours(theme);
+    for (let step = -3; step <= 3; step++) assert.ok(contrast(hex[SPECIAL.same + step], text.normal) >= 4.5);
+  }
 });

@@ -1,10 +1,12 @@
 // A group's page: fetches the range's payload, draws it, and draws again when a report has arrived.
 
 import { FlameGraph } from "./flamegraph/flamegraph.js";
+import { MetricStrip } from "./strip.js";
 
 const POLL_MS = 2000;
 const SLOW_MS = 300;
 const SLIDE_MS = 60_000;
+const MOST_OFFERED = 100;
 
 const container = document.getElementById("graph");
 const statusLine = document.getElementById("status");
@@ -31,10 +33,37 @@ async function fetchJson(path) {
   return body;
 }
 
+// How far back each choice of "compare with" lies; null: by the range's own length.
+const BACK_S = { previous: null, day: 86_400, week: 7 * 86_400 };
+
+// The profile to compare with, as a query and its group, or null.
+function baselineQuery(payload) {
+  const page = new URLSearchParams(location.search);
+  const back = BACK_S[page.get("compare")];
+  const base = new URLSearchParams();
+  const name = page.get("base_group") || container.dataset.group;
+  if (page.get("base_from")) {
+    base.set("from", page.get("base_from"));
+    if (page.get("base_to")) base.set("to", page.get("base_to"));
+  } else if (back !== undefined) {
+    const by = back ?? payload.end - payload.start;
+    base.set("from", (payload.start - by).toFixed(3));
+    base.set("to", (payload.end - by).toFixed(3));
+  } else if (page.get("base_group") || page.get("base_label")) {
+    for (const [key, value] of rangeQuery()) if (key === "from" || key === "to") base.append(key, value);
+  } else return null;
+  const own = page.getAll("base_label").length ? "base_label" : "label";
+  for (const label of page.getAll(own)) if (label) base.append("label", label);
+  if (page.get("groupBy")) base.set("groupBy", page.get("groupBy"));
+  return `/api/groups/${encodeURIComponent(name)}/flamegraph?${base}`;
+}
+
 function rangeQuery() {
   const page = new URLSearchParams(location.search);
   const range = new URLSearchParams();
   for (const name of ["from", "to"]) if (page.get(name)) range.set(name, page.get(name));
+  for (const label of page.getAll("label")) if (label) range.append("label", label);
+  if (page.get("groupBy")) range.set("groupBy", page.get("groupBy"));
   return range;
 }
 
@@ -58,16 +87,19 @@ async function load() {
     const total = payload.values.reduce((sum, value) => sum + value.self.reduce((a, b) => a + b, 0), 0);
     empty.hidden = total > 0;
     container.hidden = total === 0;
-    if (total > 0) show(payload);
+    const comparing = baselineQuery(payload);
+    const baseline = comparing && total > 0 ? await fetchJson(comparing) : null;
+    if (total > 0) show(payload, baseline);
+    await showContext();
     loadedAt = performance.now();
   } finally {
     clearTimeout(slow);
   }
 }
 
-function show(payload) {
+function show(payload, baseline) {
   if (graph) {
-    graph.setPayload(payload);
+    graph.setPayload(payload, baseline);
     return;
   }
   const page = new URLSearchParams(location.search);
@@ -77,6 +109,9 @@ function show(payload) {
     view: page.get("view") ?? "overview",
     inspect: page.get("inspect") ?? "",
     hidden: page.getAll("hide"),
+    baseline,
+    compareBy: page.get("by") ?? "share",
+    onCompare: compareOrNot,
     onChange: keepInAddress,
   });
   globalThis.flameGraph = graph;
@@ -111,11 +146,54 @@ async function poll() {
   setTimeout(poll, POLL_MS);
 }
 
-document.getElementById("from").addEventListener("change", (event) => {
-  const page = new URLSearchParams(location.search);
-  page.set("from", event.target.value);
-  page.delete("to");
-  location.search = page.toString();
+const strip = new MetricStrip(document.getElementById("strip"), (range, isBaseline) => {
+  const names = isBaseline ? ["base_from", "base_to"] : ["from", "to"];
+  go({ [names[0]]: range.from, [names[1]]: range.to, ...(isBaseline ? { compare: "" } : {}) });
 });
+
+// What stands around the graph: samples over time, and the labels that can be chosen.
+async function showContext() {
+  const query = rangeQuery();
+  const [series, { labels }] = await Promise.all([
+    fetchJson(`/api/groups/${group}/series?${query}`), fetchJson(`/api/groups/${group}/labels?${query}`),
+  ]);
+  strip.show(series);
+  const chosen = new URLSearchParams(location.search);
+  const keys = Object.keys(labels);
+  fill("group-by", ["", ...keys], chosen.get("groupBy") ?? "", (key) => key || "nothing");
+  const pairs = keys.flatMap((key) => labels[key].slice(0, MOST_OFFERED).map((value) => `${key}:${value}`));
+  fill("label", ["", ...pairs], chosen.get("label") ?? "", (pair) => pair.replace(":", ": ") || "all samples");
+}
+
+function fill(id, values, chosen, say) {
+  const list = document.getElementById(id);
+  const all = values.includes(chosen) ? values : [...values, chosen];
+  list.replaceChildren(...all.map((value) => new Option(say(value).slice(0, 80), value, false, value === chosen)));
+}
+
+// Goes to the same page with other parameters; an empty one is left out.
+function go(changes) {
+  const page = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === "" || value === null) page.delete(name);
+    else page.set(name, value);
+  }
+  location.search = page.toString();
+}
+
+const STOP_COMPARING = { compare: "", base_from: "", base_to: "", base_group: "", base_label: "" };
+
+function compareOrNot() {
+  const page = new URLSearchParams(location.search);
+  const compares = Object.keys(STOP_COMPARING).some((name) => page.has(name));
+  go(compares ? STOP_COMPARING : { compare: "previous" });
+}
+
+const onChoice = (id, changes) =>
+  document.getElementById(id).addEventListener("change", (event) => go(changes(event.target.value)));
+onChoice("from", (from) => ({ from, to: "" }));
+onChoice("group-by", (groupBy) => ({ groupBy }));
+onChoice("label", (label) => ({ label }));
+onChoice("compare", (compare) => ({ ...STOP_COMPARING, compare }));
 
 poll();

@@ -1,0 +1,57 @@
+// Samples over time above the graph: drag chooses the range, shift-drag the range to compare with.
+
+import uPlot from "./vendor/uplot/uPlot.esm.js";
+
+const HEIGHT_PX = 96;
+const LEAST_DRAG_PX = 5;
+
+/** The strip in `container`; calls `choose({from, to}, isBaseline)` with epoch seconds after a drag. */
+export class MetricStrip {
+  constructor(container, choose) {
+    this.container = container;
+    this.choose = choose;
+    this.shift = false;
+    container.addEventListener("mousedown", (event) => (this.shift = event.shiftKey), true);
+    this.resizing = new ResizeObserver(() => this.plot?.setSize({ width: container.clientWidth, height: HEIGHT_PX }));
+    this.resizing.observe(container);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.last && this.show(this.last));
+  }
+
+  /** `series` as the collector answers it. */
+  show(series) {
+    this.last = series;
+    this.plot?.destroy();
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+    this.plot = new uPlot(
+      {
+        width: this.container.clientWidth,
+        height: HEIGHT_PX,
+        legend: { show: false },
+        cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: LEAST_DRAG_PX } },
+        scales: { y: { range: (_, low, high) => [0, Math.max(1, high)] } },
+        axes: [{ ...axis }, { ...axis, size: 64 }],
+        series: [{}, { stroke: colour("--link"), fill: `${colour("--link")}33`, width: 1.5, points: { show: false } }],
+        hooks: { setSelect: [(plot) => this.dragged(plot)] },
+      },
+      [series.starts, series.samples],
+      this.container,
+    );
+    const all = series.samples.reduce((sum, count) => sum + count, 0);
+    this.container.setAttribute("role", "img");
+    this.container.setAttribute(
+      "aria-label",
+      `${all.toLocaleString("en-US")} samples over time. Drag chooses the range, shift and drag the range to compare with; ` +
+        "the lists above do the same by keyboard.",
+    );
+  }
+
+  dragged(plot) {
+    if (plot.select.width < LEAST_DRAG_PX) return;
+    const from = Math.floor(plot.posToVal(plot.select.left, "x"));
+    const to = Math.ceil(plot.posToVal(plot.select.left + plot.select.width, "x"));
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.choose({ from, to: Math.max(from + 1, to) }, this.shift);
+  }
+}
