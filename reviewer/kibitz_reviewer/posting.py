@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from kibitz_reviewer.config import Config
 from kibitz_reviewer.finding import Finding
-from kibitz_reviewer.forges import ForbiddenError, connect
+from kibitz_reviewer.forges import ForbiddenError, Forge, connect
 from kibitz_reviewer.forges.detect import detected
+from kibitz_reviewer.forges.feedback import Feedback
 from kibitz_reviewer.forges.job_page import show
 from kibitz_reviewer.forges.pipeline import Manner, publish
 from kibitz_reviewer.generated import is_generated
@@ -47,11 +50,24 @@ def post(
         print(json.dumps(requests, indent=2, ensure_ascii=True))
         return f"{len(requests)} request(s) not sent"
     try:
-        return str(publish(forge, findings, manner))
+        return _published(forge, findings, environ, manner)
     except ForbiddenError as error:
         if not show(findings, environ, sys.stderr):
             raise
         return f"{error}; the findings are on the job's own page instead"
+
+
+def _published(forge: Forge, findings: Sequence[Finding], environ: Mapping[str, str], manner: Manner) -> str:
+    """Publish, with an ear for what people said of these rules before."""
+    path = environ.get("KIBITZ_FEEDBACK_FILE", "")
+    if not path:
+        return str(publish(forge, findings, manner))
+    feedback = Feedback(Path(path))
+    demoted = feedback.demoted()
+    posted = publish(forge, findings, replace(manner, quiet=frozenset(demoted)))
+    feedback.record(posted.said, posted.turned_down)
+    reported = [f"{rule} is only in the summary now: {why}" for rule, why in demoted.items()]
+    return "; ".join([str(posted), *reported])
 
 
 def _written_by_people(targets: Sequence[Target], findings: Sequence[Finding]) -> list[Finding]:

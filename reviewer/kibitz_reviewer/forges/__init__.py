@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from kibitz_reviewer.finding import Finding
@@ -39,6 +39,7 @@ class Posted:
     """What a publication did, in findings: said inline, put in the summary, known before; and in threads: resolved.
 
     ``ignored``: findings that people with a say waved away; ``note``: why nothing was posted, or what could not be.
+    ``said``: the fingerprints and rules of all findings that stand inline; ``turned_down``: of those that were waved away.
     """
 
     comments: int = 0
@@ -49,6 +50,8 @@ class Posted:
     ignored: int = 0
     note: str = ""
     rejected: tuple[str, ...] = ()
+    said: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    turned_down: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         parts = [f"nothing new to post ({self.known} already on the pull request)"]

@@ -28,6 +28,7 @@ class Manner:
     """How to publish. ``unreviewed``: paths whose findings are not known this time; ``blind``: that goes for every path.
 
     ``failed``: whether the findings fail the check; ``once``: do not look again after writing (nothing is really written).
+    ``quiet``: rules whose findings only the summary tells.
     """
 
     max_inline: int = MAX_INLINE
@@ -37,6 +38,7 @@ class Manner:
     review_drafts: bool = False
     review_bots: bool = False
     once: bool = False
+    quiet: Collection[str] = ()
 
 
 def publish(
@@ -72,6 +74,11 @@ def _publish(forge: Forge, findings: Sequence[Finding], manner: Manner) -> Poste
         ignored=len(findings) - len(kept),
         resolved=_settle(forge, talk, findings, say, manner),
         rejected=tuple(sorted(_rules(findings, frozenset(say.rejected)))),
+        said=(
+            *posted.said,
+            *_named(findings, {mark for thread in talk.threads for mark in thread.fingerprints}),
+        ),
+        turned_down=_named(findings, say.ignored | say.rejected),
     )
     _answer(forge, findings, say)
     notes = [posted.note, forge.conclude(kept, failed=manner.failed)]
@@ -101,7 +108,9 @@ def _say(forge: Forge, talk: Talk, kept: list[Finding], manner: Manner) -> Poste
     ]
     old = len([finding for finding in kept if shortened(finding.fingerprint) in inline])
     state = _State(forge, talk, plan, listed, old)
-    posted = replace(state.written(known=len(kept) - len(new)), note=note)
+    told = [finding for comment in plan.comments for finding in comment.findings]
+    said = _named(told, {shortened(finding.fingerprint) for finding in told})
+    posted = replace(state.written(known=len(kept) - len(new)), note=note, said=said)
     if new and not manner.once:
         _take_back(forge, {shortened(finding.fingerprint) for finding in new}, {t.id for t in talk.threads})
     return posted
@@ -114,7 +123,7 @@ def _planned(forge: Forge, talk: Talk, new: list[Finding], manner: Manner) -> tu
     if len(hunks) > MAX_FILES:
         return planned(new, {}, 0, forge.dialect), f"{len(hunks)} files changed: summary only"
     room = min(manner.max_inline, MAX_PER_PULL - len(talk.threads))
-    return planned(new, hunks, room, forge.dialect), ""
+    return planned(new, hunks, room, forge.dialect, manner.quiet), ""
 
 
 @dataclass
@@ -210,6 +219,12 @@ def _answer(forge: Forge, findings: Sequence[Finding], say: Say) -> None:
             forge.reply(
                 order.thread, f"{text}\n\n{marker(style=forge.dialect.marker, answer=order.reply.id)}"
             )
+
+
+def _named(findings: Iterable[Finding], marks: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The findings with these fingerprints: short fingerprint and rule."""
+    pairs = ((shortened(finding.fingerprint), finding.rule) for finding in findings)
+    return tuple(pair for pair in pairs if pair[0] in marks)
 
 
 def _rules(findings: Iterable[Finding], marks: Collection[str]) -> list[str]:

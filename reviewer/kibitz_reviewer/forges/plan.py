@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kibitz_reviewer.finding import Confidence, Edit, Finding
@@ -88,13 +88,21 @@ def rank(finding: Finding) -> tuple[int, str, int, int]:
 
 
 def planned(
-    findings: Iterable[Finding], hunks: Hunks, limit: int = MAX_INLINE, dialect: Dialect = GITHUB_LIKE
+    findings: Iterable[Finding],
+    hunks: Hunks,
+    limit: int = MAX_INLINE,
+    dialect: Dialect = GITHUB_LIKE,
+    quiet: Collection[str] = (),
 ) -> Plan:
-    """At most ``limit`` comments, one a line, the weightiest first; whatever cannot be inline is the rest."""
+    """At most ``limit`` comments, one a line, the weightiest first; whatever cannot be inline is the rest.
+
+    The findings of ``quiet`` rules are never inline.
+    """
     by_line: dict[tuple[str, int], list[Finding]] = defaultdict(list)
     rest: list[Finding] = []
     for finding in sorted(findings, key=rank):
-        inline = finding.confidence > Confidence.LOW and finding.line in hunks.get(finding.path, {})
+        weighty = finding.confidence > Confidence.LOW and finding.rule not in quiet
+        inline = weighty and finding.line in hunks.get(finding.path, {})
         (by_line[finding.path, finding.line] if inline else rest).append(finding)
     groups = list(by_line.values())
     taken: dict[str, set[int]] = defaultdict(set)
