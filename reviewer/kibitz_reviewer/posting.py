@@ -9,25 +9,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from kibitz_reviewer.config import Config
-from kibitz_reviewer.finding import Finding
-from kibitz_reviewer.forges import ForbiddenError, Forge, connect
+from kibitz_reviewer.finding import Finding, Severity
+from kibitz_reviewer.forges import ForbiddenError, Forge, Posted, connect
 from kibitz_reviewer.forges.detect import detected
 from kibitz_reviewer.forges.feedback import Feedback
 from kibitz_reviewer.forges.job_page import show
+from kibitz_reviewer.forges.marker import shortened
 from kibitz_reviewer.forges.pipeline import Manner, publish
 from kibitz_reviewer.generated import is_generated
 from kibitz_reviewer.runner import Review, Target
 from kibitz_reviewer.sources import UnreadableError
 
 
-def manner_of(config: Config, result: Review, *, failed: bool, dry_run: bool = False) -> Manner:
-    """How to publish ``result`` under ``config``; ``failed``: whether its findings fail the check."""
+def manner_of(config: Config, result: Review, *, fail_at: Severity | None, dry_run: bool = False) -> Manner:
+    """How to publish ``result`` under ``config``; ``fail_at``: the severity from which a finding fails the check."""
     lost = frozenset(problem.path for problem in result.problems)
     return Manner(
         max_inline=config.max_inline,
         unreviewed=lost,
         blind="" in lost,
-        failed=failed,
+        fail_at=fail_at,
         review_drafts=config.review_drafts,
         review_bots=config.review_bots,
         once=dry_run,
@@ -39,7 +40,8 @@ def post(
 ) -> str:
     """Publish ``result`` on the forge ``name`` ("auto": the one that ``environ`` shows); what was done, as a sentence.
 
-    With ``manner.once`` the requests are printed instead. Raises ``ForgeError``.
+    What people with a say waved away is taken out of ``result``: it fails nothing any more. With ``manner.once`` the requests
+    are printed instead. Raises ``ForgeError``.
     """
     forge = connect(detected(environ) if name == "auto" else name, environ)
     findings = _written_by_people(targets, result.findings)
@@ -50,24 +52,29 @@ def post(
         print(json.dumps(requests, indent=2, ensure_ascii=True))
         return f"{len(requests)} request(s) not sent"
     try:
-        return _published(forge, findings, environ, manner)
+        posted, text = _published(forge, findings, environ, manner)
     except ForbiddenError as error:
         if not show(findings, environ, sys.stderr):
             raise
         return f"{error}; the findings are on the job's own page instead"
+    result.findings = [one for one in result.findings if shortened(one.fingerprint) not in posted.waved]
+    return text
 
 
-def _published(forge: Forge, findings: Sequence[Finding], environ: Mapping[str, str], manner: Manner) -> str:
+def _published(
+    forge: Forge, findings: Sequence[Finding], environ: Mapping[str, str], manner: Manner
+) -> tuple[Posted, str]:
     """Publish, with an ear for what people said of these rules before."""
     path = environ.get("KIBITZ_FEEDBACK_FILE", "")
     if not path:
-        return str(publish(forge, findings, manner))
+        posted = publish(forge, findings, manner)
+        return posted, str(posted)
     feedback = Feedback(Path(path))
     demoted = feedback.demoted()
     posted = publish(forge, findings, replace(manner, quiet=frozenset(demoted)))
     feedback.record(posted.said, posted.turned_down)
     reported = [f"{rule} is only in the summary now: {why}" for rule, why in demoted.items()]
-    return "; ".join([str(posted), *reported])
+    return posted, "; ".join([str(posted), *reported])
 
 
 def _written_by_people(targets: Sequence[Target], findings: Sequence[Finding]) -> list[Finding]:

@@ -193,3 +193,15 @@ def test_a_read_only_token_fails_with_what_to_change(post: Any, github: Any) -> 
     assert done.returncode == 2
     assert "pull-requests: write" in done.stderr
     assert "unsafe-yaml-load" in done.stdout
+
+
+def test_findings_that_people_waved_away_no_longer_fail_the_check(post: Any, github: Any) -> None:
+    assert post().returncode == 1
+    for rule, _ in EXPECTED:
+        github.say("mallory", f"/kibitz ignore-rule {rule}")
+    assert post().returncode == 1
+    for comment in [comment for comment in github.comments if "in_reply_to_id" not in comment]:
+        github.say("ann", "/kibitz ignore on purpose", below=comment["id"])
+    done = post()
+    assert done.returncode == 0, done.stderr
+    assert "ignored by request" in done.stderr

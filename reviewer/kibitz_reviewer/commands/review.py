@@ -204,12 +204,13 @@ def _write(args: argparse.Namespace, result: Review) -> None:
 
 
 def _post(args: argparse.Namespace, selection: Selection, config: Config, result: Review) -> bool:
+    from kibitz_reviewer.finding import Severity
     from kibitz_reviewer.forges import ForgeError
     from kibitz_reviewer.posting import manner_of, post
 
     try:
-        failed = _status(args.fail_on, result) == FOUND
-        manner = manner_of(config, result, failed=failed, dry_run=args.dry_run)
+        fail_at = None if args.fail_on == NEVER else Severity.named(args.fail_on)
+        manner = manner_of(config, result, fail_at=fail_at, dry_run=args.dry_run)
         said = post(args.post, selection.targets, result, os.environ, manner)
     except ForgeError as error:
         print(f"kibitz review: --post {args.post}: {error}", file=sys.stderr)

@@ -40,6 +40,7 @@ class Posted:
 
     ``ignored``: findings that people with a say waved away; ``note``: why nothing was posted, or what could not be.
     ``said``: the fingerprints and rules of all findings that stand inline; ``turned_down``: of those that were waved away.
+    ``waved``: the fingerprints of every finding that was waved away, by name or by its rule.
     """
 
     comments: int = 0
@@ -52,6 +53,7 @@ class Posted:
     rejected: tuple[str, ...] = ()
     said: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     turned_down: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    waved: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __str__(self) -> str:
         parts = [f"nothing new to post ({self.known} already on the pull request)"]

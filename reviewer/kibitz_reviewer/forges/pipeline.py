@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kibitz_reviewer.finding import Finding
+from kibitz_reviewer.finding import Finding, Severity
 from kibitz_reviewer.forges import Forge, Posted
 from kibitz_reviewer.forges.explain import explanation
 from kibitz_reviewer.forges.marker import marker, shortened
@@ -27,7 +27,7 @@ SUPERSEDED = "**Kibitz**: see its other summary."
 class Manner:
     """How to publish. ``unreviewed``: paths whose findings are not known this time; ``blind``: that goes for every path.
 
-    ``failed``: whether the findings fail the check; ``once``: do not look again after writing (nothing is really written).
+    ``failed``: the check fails whatever was found; ``fail_at``: it fails from this severity on; ``once``: do not look again after writing (nothing is really written).
     ``quiet``: rules whose findings only the summary tells.
     """
 
@@ -35,6 +35,7 @@ class Manner:
     unreviewed: Collection[str] = ()
     blind: bool = False
     failed: bool = False
+    fail_at: Severity | None = None
     review_drafts: bool = False
     review_bots: bool = False
     once: bool = False
@@ -78,10 +79,12 @@ def _publish(forge: Forge, findings: Sequence[Finding], manner: Manner) -> Poste
             *posted.said,
             *_named(findings, {mark for thread in talk.threads for mark in thread.fingerprints}),
         ),
+        waved=frozenset(shortened(finding.fingerprint) for finding in findings if say.covers(finding)),
         turned_down=_named(findings, say.ignored | say.rejected),
     )
     _answer(forge, findings, say)
-    notes = [posted.note, forge.conclude(kept, failed=manner.failed)]
+    severe = manner.fail_at is not None and any(finding.severity >= manner.fail_at for finding in kept)
+    notes = [posted.note, forge.conclude(kept, failed=manner.failed or severe)]
     return replace(posted, note="; ".join(filter(None, notes)))
 
 
