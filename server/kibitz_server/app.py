@@ -25,7 +25,7 @@ from kibitz_server.query import QueryError
 from kibitz_server.reviews import Reviews
 from kibitz_server.settings import SettingsError
 from kibitz_server.store import BusyError, Store, StoreError
-from kibitz_server.web import login, views
+from kibitz_server.web import group_pages, login, views
 
 log = logging.getLogger("kibitz.server")
 
@@ -59,7 +59,7 @@ def create_app(
     open_prefixes = (*(f"/{name}/" for name in mounts), *(("/uploads/",) if reviews else ()))
     security.guard(app, config, tokens, open_prefixes)
     observe(app, store)
-    for blueprint in (aws.profiler(), ours.api, pyroscope.api, views.pages, login.pages):
+    for blueprint in (aws.profiler(), ours.api, pyroscope.api, group_pages.pages, login.pages):
         app.register_blueprint(blueprint)
     if reviews is not None:
         app.extensions["kibitz_reviews"] = reviews

@@ -1,0 +1,145 @@
+"""A group's summary and its settings: pages made here, which need no script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from kibitz_server import query, settings
+from kibitz_server.api import ApiError
+from kibitz_server.store import Span, Store, StoredFinding
+from kibitz_server.web.views import _known_group, _store, pages
+
+__all__ = ["Summary", "pages", "summarise"]
+
+SUMMARY_S = 12 * 3600
+SILENT_S = 900
+_TOP = 5
+_LATEST = 5
+
+LABELS = {
+    "period_s": ("Reporting period", "seconds"),
+    "sampling_interval_ms": ("Sampling interval", "milliseconds"),
+    "minimum_reporting_ms": ("Least time for a report", "milliseconds"),
+    "max_stack_depth": ("Deepest stack", "frames"),
+    "cpu_limit_percent": ("CPU limit of the agent", "per cent of one CPU"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A group's last `SUMMARY_S` seconds. ``states`` are (state, share of samples); ``hours`` (epoch seconds, samples).
+
+    ``on_cpu``: CPU time over wall time of all threads, 0 to 1; None where either is not known.
+    """
+
+    profiles: int
+    instances: int
+    samples: int
+    states: list[tuple[str, float]]
+    on_cpu: float | None
+    functions: list[query.Function]
+    hours: list[tuple[float, int]]
+    notes: tuple[str, ...]
+
+
+def summarise(store: Store, group: str, now: float) -> Summary:
+    """What the group did in the `SUMMARY_S` seconds before ``now``."""
+    span = Span(group, now - SUMMARY_S, now + 1)
+    tree = query.merged_tree(store, span)
+    sums = {kind.name: int(tree.self_values[:, at].sum()) for at, kind in enumerate(tree.value_types)}
+    by_state = query.samples_by_state(store, span)
+    counts = by_state.counts.sum(axis=0).tolist()
+    whole = sum(counts) or 1
+    series = query.frame_series(store, span, 3600.0)
+    first = "cpu" if sums.get("cpu") else tree.value_types[0].name if tree.value_types else ""
+    return Summary(
+        profiles=tree.profiles,
+        instances=tree.instances,
+        samples=sum(counts),
+        states=[
+            (state or "not told", count / whole)
+            for state, count in zip(by_state.states, counts, strict=True)
+            if count
+        ],
+        on_cpu=sums["cpu"] / sums["wall"] if sums.get("cpu") and sums.get("wall") else None,
+        functions=query.top_functions(tree, first, _TOP) if first else [],
+        hours=list(zip(series.starts.tolist(), series.samples.tolist(), strict=True)),
+        notes=tree.limits,
+    )
+
+
+@pages.get("/groups/<name>/summary")
+def summary_page(name: str) -> str:
+    """A group's last hours at a glance."""
+    group = _known_group(name)
+    now = time.time()
+    summary = summarise(_store(), group.name, now)
+    latest: list[StoredFinding] = list(_store().findings(group.name))[:_LATEST]
+    return render_template(
+        "summary.html",
+        group=group,
+        summary=summary,
+        highest=max((count for _, count in summary.hours), default=0) or 1,
+        shown=sum(function.self_value for function in summary.functions) or 1,
+        findings=latest,
+        silent=now - group.last_seen > SILENT_S,
+        collector=request.host_url.rstrip("/"),
+    )
+
+
+@pages.get("/groups/<name>/settings")
+def settings_page(name: str) -> str:
+    """What the group's agents are told, as a form."""
+    group = _known_group(name)
+    return _form(name, asdict(settings.stored(_store().document(group.name, settings.DOCUMENT))))
+
+
+@pages.post("/groups/<name>/settings")
+def change_settings(name: str) -> AnyResponse | tuple[str, int]:
+    """Keep the form's settings; one that could hurt an agent is explained beside what was entered."""
+    group = _known_group(name)
+    _refuse_other_sites()
+    entered: dict[str, Any] = {key: _number(request.form.get(key, "")) for key in settings.BOUNDS}
+    entered["profiling_enabled"] = "profiling_enabled" in request.form
+
+    def change(document: Mapping[str, Any]) -> Mapping[str, Any]:
+        return asdict(settings.parse(entered, settings.stored(document)))
+
+    try:
+        _store().change_document(group.name, settings.DOCUMENT, change)
+    except settings.SettingsError as error:
+        return _form(name, entered, str(error)), 400
+    return redirect(url_for("pages.settings_page", name=name, saved=1), 303)
+
+
+def _form(name: str, values: Mapping[str, Any], error: str = "") -> str:
+    return render_template(
+        "settings.html",
+        group=_known_group(name),
+        values=values,
+        bounds=settings.BOUNDS,
+        labels=LABELS,
+        error=error,
+        saved="saved" in request.args,
+    )
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else text
+
+
+def _refuse_other_sites() -> None:
+    # A form on any page of the web can be sent here; the browser tells where it came from.
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin")
+    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.host):
+        raise ApiError(
+            "AccessDeniedException", 403, "settings are changed from this collector's own page only"
+        )

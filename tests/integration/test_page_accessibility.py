@@ -1,0 +1,87 @@
+"""Every page under axe-core in a real browser, light and dark: no serious violation; and hostile shapes of profiles."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+AXE = "axe-core@4.10.3"
+PATHS = ["/", "/findings", "/groups/shop/summary", "/groups/shop/settings", "/groups/shop/findings"]
+EXPLORE = ["", "?view=hotspots", "?view=inspect&inspect=shop.stock:ask", "?compare=previous", "?search=stock"]
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory, lacking) -> Path:
+    """axe-core's script, from npm."""
+    folder = tmp_path_factory.mktemp("axe")
+    if shutil.which("npm") is None:
+        lacking("npm")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), AXE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        lacking(f"{AXE} from npm: {done.stderr.strip()[-200:]}")
+    return folder / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture
+def full(collector, make_profile):
+    """A collector whose group has reports now and before."""
+    stacks = {
+        "__main__:<module>;shop.app:main;shop.search:find": 40,
+        "__main__:<module>;shop.app:main;shop.stock:reserve;shop.stock:ask": 25,
+    }
+    assert collector.post(make_profile(stacks)) == 204
+    before = {"__main__:<module>;shop.old:path": 60}
+    assert collector.post(make_profile(before, end=time.time() - 5000)) == 204
+    return collector
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_has_a_serious_violation(browser, full, axe, theme):
+    # The pages' policy lets no foreign script in; the examiner comes past it.
+    context = browser.new_context(
+        color_scheme=theme, bypass_csp=True, viewport={"width": 1280, "height": 800}
+    )
+    page = context.new_page()
+    found = {}
+    for path in [*PATHS, *(f"/groups/shop{query}" for query in EXPLORE)]:
+        page.goto(full.url + path)
+        if path.removeprefix("/groups/shop") in EXPLORE:
+            page.wait_for_selector(".kb-table tbody tr")
+            page.wait_for_selector("#strip canvas")
+        page.add_script_tag(path=str(axe))
+        results = page.evaluate("axe.run()")
+        assert results["passes"], path
+        serious = [one for one in results["violations"] if one["impact"] in ("serious", "critical")]
+        if serious:
+            found[path] = [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in serious]
+    context.close()
+    assert found == {}
+
+
+def test_a_thousand_levels_can_be_walked_and_scrolled(browser, collector, make_profile):
+    deep = ";".join(f"m:f{level}" for level in range(1000))
+    assert collector.post(make_profile({deep: 5})) == 204
+    page = browser.new_page(viewport={"width": 1200, "height": 700})
+    page.goto(f"{collector.url}/groups/shop")
+    page.wait_for_selector(".kb-table tbody tr")
+    assert page.evaluate("globalThis.flameGraph.layout.levels") == 1001
+    page.evaluate("globalThis.flameGraph.reveal(1000)")
+    shown = page.evaluate("globalThis.flameGraph.visibleFrames().map((frame) => frame.name)")
+    assert "m:f999" in shown
+    assert page.evaluate("document.querySelector('.kb-canvas').height") < 3000
+    page.close()
+
+
+def test_one_sample_is_a_profile(browser, collector, make_profile):
+    assert collector.post(make_profile({"m:only": 1})) == 204
+    page = browser.new_page()
+    page.goto(f"{collector.url}/groups/shop?view=inspect&inspect=m:only")
+    page.wait_for_selector(".kb-table tbody tr")
+    names = page.evaluate("globalThis.flameGraph.visibleFrames().map((frame) => frame.name)")
+    assert names == ["m:only"]
+    page.close()
