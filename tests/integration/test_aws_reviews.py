@@ -241,6 +241,26 @@ def scan(security: Any, files: dict[str, str], **given: Any) -> dict[str, Any]:
     return found
 
 
+def test_nothing_of_an_upload_is_ever_run(security: Any, tmp_path: Path) -> None:
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w').write('x')\n"
+    names = (
+        "libcst",
+        "yaml",
+        "kibitz_reviewer",
+        "kibitz_agent",
+        "json",
+        "conftest",
+        "sitecustomize",
+        "pylint",
+        "plugin",
+    )
+    files = {f"{name}.py": trap for name in names} | {"a.py": BAD}
+    files["pyproject.toml"] = "[tool.pylint.main]\nload-plugins = ['plugin']\n"
+    assert scan(security, files)["scanState"] == "Successful"
+    assert not (tmp_path / "sprung").exists()
+    assert security.get_findings(scanName="shop")["findings"]
+
+
 def test_a_scan_finds_and_the_next_closes_what_is_fixed(security: Any, collector: Any) -> None:
     first = scan(security, {"a.py": BAD}, analysisType="All", tags={"team": "a"})
     assert (first["scanState"], first["numberOfRevisions"]) == ("Successful", 1)

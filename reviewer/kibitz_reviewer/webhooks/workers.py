@@ -90,8 +90,9 @@ class Workers:
         # Two pull requests of one repository may be reviewed at once, so each number has its own clone.
         folder = self._folder / f"{name}-{job.number}"
         environ = environment_for(job, self._environ)
+        environ["PYTHONSAFEPATH"] = "1"
         environ["KIBITZ_FEEDBACK_FILE"] = str(self._folder / "feedback.sqlite")
-        command = [sys.executable, "-m", "kibitz_reviewer.webhooks.job"]
+        command = [sys.executable, "-P", "-m", "kibitz_reviewer.webhooks.job"]
         command += [job.forge, job.repository, str(job.number), str(folder)]
         with subprocess.Popen(
             command,

@@ -92,7 +92,8 @@ class Runner:
         tree, report = folder / "tree", folder / "report.json"
         tree.mkdir()
         words = self._bring(source, tree)
-        command = [sys.executable, "-m", "kibitz_agent.cli", "review", *words]
+        # Without -P Python would look for its modules in the stranger's tree first.
+        command = [sys.executable, "-P", "-m", "kibitz_agent.cli", "review", *words]
         command += ["--format", "json", "--output", str(report), "--fail-on", "never"]
         said = self._call(command, tree)
         try:
