@@ -26,10 +26,11 @@ from kibitz_agent.limits import usable_memory_bytes
 from kibitz_agent.native import best_sampler
 from kibitz_agent.profile import Profile
 from kibitz_agent.reporters import Reporter
-from kibitz_agent.sampler import OWN_THREADS, Sampler
+from kibitz_agent.sampler import Sampler
 from kibitz_agent.scheduler import Alarm
 from kibitz_agent.session import Clock, Session
 from kibitz_agent.shipping import Shipping
+from kibitz_agent.worker import Worker
 
 STOP_TIMEOUT_S = 5.0
 """How long the end of the host may be held up, at most, by the last report."""
@@ -39,7 +40,6 @@ DEFAULT_COLLECTOR = "http://127.0.0.1:8787"
 _RETRY_S = 60.0
 # How long a fork may be held up, at most, by the agent's threads coming to a safe point.
 _PAUSE_S = 0.5
-_GO_ON_S = 0.001
 _POLL_S = 0.005
 _MAX_RETRY_S = 3600.0
 
@@ -71,8 +71,8 @@ class Profiler:
         self._follows_forks = follows_forks
         self._alarm = Alarm()
         self._stopping = self._flushing = False
-        self._sampling: _Worker | None = None
-        self._sending: _Worker | None = None
+        self._sampling: Worker | None = None
+        self._sending: Worker | None = None
         self._shipping: Shipping | None = None
         self._session: Session | None = None
         self._process_id = 0
@@ -90,7 +90,7 @@ class Profiler:
         return self._process_id == os.getpid() and any(worker.is_alive() for worker in self._workers)
 
     @property
-    def _workers(self) -> list[_Worker]:
+    def _workers(self) -> list[Worker]:
         return [worker for worker in (self._sampling, self._sending) if worker is not None]
 
     def start(self) -> bool:
@@ -152,8 +152,8 @@ class Profiler:
             self._reporter, self._identity, self._configuration, self._clock, self._alarm.wake
         )
         self._shipping = shipping
-        self._sampling = _Worker("sampler", self._sample)
-        self._sending = _Worker("shipping", shipping.run)
+        self._sampling = Worker("sampler", self._sample)
+        self._sending = Worker("shipping", shipping.run)
         if ask:
             shipping.ask()
         for worker in self._workers:
@@ -293,40 +293,6 @@ class Profiler:
             util.register_after_fork(
                 self, lambda profiler: util.Finalize(None, profiler.stop, exitpriority=-100)
             )
-
-
-class _Worker:
-    """A thread that can end for the length of a fork and go on as another one.
-
-    ``body`` returns when it is told to pause, or for good.
-    """
-
-    def __init__(self, name: str, body: Callable[[], None]) -> None:
-        self._name, self._body = f"{OWN_THREADS}{name}", body
-        self.thread = threading.Thread(target=body, name=self._name, daemon=True)
-
-    def start(self) -> None:
-        self.thread.start()
-
-    def is_alive(self) -> bool:
-        return self.thread.is_alive()
-
-    def join(self, timeout_s: float) -> None:
-        self.thread.join(timeout_s)
-
-    def go_on(self) -> None:
-        """Begin again what was paused; a thread that is late to pause is followed by the one that goes on."""
-        late = self.thread if self.thread.is_alive() else None
-
-        def body() -> None:
-            # Let go of the lock at once: whoever has forked waits for this thread to have begun, and has things to do.
-            time.sleep(_GO_ON_S)
-            if late is not None:
-                late.join()
-            self._body()
-
-        self.thread = threading.Thread(target=body, name=self._name, daemon=True)
-        self.thread.start()
 
 
 def _hook_forks() -> None:

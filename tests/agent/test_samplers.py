@@ -409,10 +409,10 @@ def work_of_b(seconds):
 def test_tag_of_one_thread_is_not_anothers(sampler):
     def tagged():
         with tag(endpoint="/here"):
-            spin(0.3)
+            spin(1.0)
 
-    with thread(tagged, "tagged"), thread(lambda: spin(0.3), "plain"), Watch(sampler) as watch:
-        doze(0.2)
+    with thread(tagged, "tagged"), thread(lambda: spin(1.0), "plain"), Watch(sampler) as watch:
+        doze(0.9)
     assert set(watch.stacks(endpoint="/here")) <= set(watch.stacks(thread="tagged"))
     assert not watch.stacks(endpoint="/here", thread="plain")
     assert ends(watch.stacks(endpoint="/here", thread="tagged"), "spin")
