@@ -202,7 +202,11 @@ from kibitz_agent.reporters.file import FileReporter
 from pathlib import Path
 ours = profiler.Profiler(FileReporter(Path(sys.argv[1])), Identity("g"), Settings(sampling_interval_ms=1))
 ours.start()
-while not (ours._session and ours._session._aggregator.ticks > 5):
+def ticks():
+    return ours._session._aggregator.ticks if ours._session else 0
+# Looks that found the agent still starting show nothing of the program.
+begun = ticks()
+while ticks() <= begun + 5:
     sum(range(1000))
 if sys.argv[2] == "sigterm":
     os.kill(os.getpid(), signal.SIGTERM)
