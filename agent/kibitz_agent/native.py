@@ -73,6 +73,7 @@ class NativeSampler:
         except BaseException:
             _sampler.close()
             raise
+        self._is_open = True
         REGISTRY.listen(_Marks(_sampler))
 
     @property
@@ -106,9 +107,11 @@ class NativeSampler:
         self._pace = None
 
     def close(self) -> None:
-        """End for good; another one may be opened."""
-        REGISTRY.listen(None)
-        self._native.close()
+        """End for good; another one may be opened. Again, it does nothing: by then the extension may be another's."""
+        if self._is_open:
+            self._is_open = False
+            REGISTRY.listen(None)
+            self._native.close()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
         """Keep alive and name what was met lately; at rest, look once from here."""

@@ -47,6 +47,18 @@ def test_one_serves_a_process_and_the_second_profiler_gets_the_python_one(monkey
         first.close()
 
 
+def test_closing_one_twice_leaves_the_next_one_alone():
+    first = NativeSampler()
+    first.close()
+    second = NativeSampler()
+    try:
+        first.close()
+        assert second.tally().looks >= 0
+        second.pace(1_000_000, 10)
+    finally:
+        second.close()
+
+
 def test_without_the_extension_the_python_one_serves_and_the_log_says_so(monkeypatch, caplog):
     caplog.set_level(logging.INFO, "kibitz")
     monkeypatch.delenv(native.SAMPLER_VARIABLE, raising=False)
@@ -157,9 +169,10 @@ for _ in range(30):
         sampler.close()
         own = NativeSampler()
         own.pace(200_000, 100)
-        spin(0.05)
+        until = time.monotonic() + 30
+        while not own.drain()[1] and time.monotonic() < until: spin(0.02)
         own.rest()
-        os._exit(0 if own.drain()[1] else 3)
+        os._exit(0 if time.monotonic() < until else 3)
     assert os.waitpid(child, 0)[1] == 0
 assert sampler._native.running()
 sampler.rest()
