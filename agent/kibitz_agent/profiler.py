@@ -109,7 +109,7 @@ class Profiler:
         try:
             self._start_threads()
             self._install_sigterm()
-            atexit.register(self.stop)
+            atexit.register(self._at_exit)
             _hook_forks()
         except Exception as error:
             log.warning("kibitz is not started: %s: %s", type(error).__name__, error)
@@ -173,7 +173,7 @@ class Profiler:
         if was_running:
             self._reporter.close(max(0.0, deadline_s - time.monotonic()))
         _running.discard(self)
-        atexit.unregister(self.stop)
+        atexit.unregister(self._at_exit)
         self._restore_sigterm()
 
     def _sample(self) -> None:
@@ -222,6 +222,14 @@ class Profiler:
 
     def _goes_on(self) -> bool:
         return not self._stopping and not self._pausing
+
+    def _at_exit(self) -> None:
+        self.stop()
+        if getattr(sys, "last_type", None) is KeyboardInterrupt:
+            # The interpreter notes that an interrupt ends the program, and ends by the signal itself. Executing text, as
+            # the modules do that are imported for the last report, makes it forget; text that is interrupted, remember.
+            with suppress(KeyboardInterrupt):
+                exec("raise KeyboardInterrupt")
 
     def _install_sigterm(self) -> None:
         """Report before SIGTERM kills. Only the main thread may; a host that ignores the signal goes on doing so."""
