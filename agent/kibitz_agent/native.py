@@ -28,6 +28,8 @@ SAMPLER_VARIABLE = "KIBITZ_SAMPLER"
 FAIR_VARIABLE = "KIBITZ_FAIR_SAMPLING"
 """Environment variable: ``python`` or ``native`` for that one only, otherwise the native one where it works."""
 
+# What this module understands of the extension: see KB_LAYOUT in module.c.
+_LAYOUT = 2
 _NO_PARENT = 0xFFFFFFFF
 _RUNNING, _HOLDER, _DEPTH_SHIFT = 1, 2, 2
 _SAMPLE = struct.Struct("=IIIIQQII")
@@ -58,6 +60,8 @@ class NativeSampler:
             from kibitz_agent._native import _sampler
         except ImportError as error:
             raise NativeUnavailableError(f"the extension is not there: {error}") from error
+        if getattr(_sampler, "LAYOUT", 0) != _LAYOUT:
+            raise NativeUnavailableError("the extension was built from another version: install again")
         self._native = _sampler
         self._pace: tuple[int, int] | None = None
         self._sample_every_ns = _FIRST_SAMPLE_NS

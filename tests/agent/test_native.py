@@ -82,6 +82,12 @@ def test_environment_makes_the_python_sampler_fair(monkeypatch, wanted: str):
     assert sys.getswitchinterval() == before_s
 
 
+def test_extension_of_another_version_is_not_used(monkeypatch):
+    monkeypatch.setattr("kibitz_agent._native._sampler.LAYOUT", 1)
+    with pytest.raises(NativeUnavailableError, match="install again"):
+        NativeSampler()
+
+
 def test_environment_chooses(monkeypatch):
     monkeypatch.setenv(native.SAMPLER_VARIABLE, "python")
     assert isinstance(best_sampler(), PythonSampler)

@@ -1,5 +1,7 @@
 from types import CodeType, FrameType
 
+LAYOUT: int
+
 _Gone = tuple[str, str, int, bytes, int]
 
 def open(max_nodes: int = ..., max_threads: int = ...) -> None: ...  # noqa: A001

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of what drain() returns. Grows with every change, so that an extension that was built before is noticed. */
+#define KB_LAYOUT 2
+
 static kb_sampler *active; /* only touched with the GIL, or in the fork hooks */
 static bool fork_hooks;
 #if PY_VERSION_HEX >= 0x030c0000
@@ -350,6 +353,7 @@ static int module_exec(PyObject *module) {
         PyErr_SetString(PyExc_ImportError, "the native sampler serves the main interpreter only");
         return -1;
     }
+    if (PyModule_AddIntConstant(module, "LAYOUT", KB_LAYOUT)) return -1;
     PyObject *atexit = PyImport_ImportModule("atexit"), *stop = PyObject_GetAttrString(module, "rest"), *done = NULL;
     if (atexit && stop) done = PyObject_CallMethod(atexit, "register", "O", stop);
     Py_XDECREF(atexit);
