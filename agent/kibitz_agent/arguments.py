@@ -19,6 +19,7 @@ _NUMBERS = (
     ("--minimum-reporting-ms", "minimum_reporting_ms", "shorter profiles join the next one (default 60000)"),
     ("--max-stack-depth", "max_stack_depth", "outermost frames kept of a stack (default 1000)"),
     ("--memory-limit-percent", "memory_limit_percent", "of the process's memory for the agent (default 10)"),
+    ("--heap-pause-limit-ms", "heap_pause_limit_ms", "for counting objects, at most (default 50)"),
 )
 
 
@@ -30,11 +31,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare the agent's settings, in milliseconds, frames and per cent."""
     for option, _, meaning in _NUMBERS:
         parser.add_argument(option, type=int, metavar="N", help=meaning)
+    parser.add_argument(
+        "--heap-summary", action="store_true", default=None, help="send live objects by type with each report"
+    )
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, int]:
     """The settings that were given, by the names they have in `config.Settings`."""
-    return {name: getattr(args, name) for _, name, _ in _NUMBERS if getattr(args, name) is not None}
+    names = [*(name for _, name, _ in _NUMBERS), "heap_summary"]
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def checked_output(path: Path) -> Path:

@@ -54,6 +54,8 @@ class Settings:
     ``max_stack_depth``: frames kept of a stack, counted from the outermost.
     ``memory_limit_percent``: of the memory this process may use (cgroup or RAM) for the agent's own structures.
     ``cpu_limit_percent``: of one core for the agent's own threads; above it samples become rarer.
+    ``heap_summary``: whether each report carries live objects by type, see `heap.HeapSummary`.
+    ``heap_pause_limit_ms``: how long no thread may run Python, at most, while they are counted.
     ``enabled``: False: nothing is started; ``KIBITZ_DISABLED=1`` says so against everything but an argument.
     ``should_profile``: the collector's word alone; False rests until it says otherwise.
     """
@@ -68,6 +70,8 @@ class Settings:
     max_stack_depth: int = _number(1000, 1, 100_000, "frames", "MaxStackDepth")
     memory_limit_percent: int = _number(10, 1, 100, "percent", "MemoryUsageLimitPercent")
     cpu_limit_percent: int = _number(10, 1, 100, "percent", "CpuUsageLimitPercent")
+    heap_summary: bool = field(default=False, metadata={"parameter": "HeapSummary"})
+    heap_pause_limit_ms: int = _number(50, 1, 10_000, "milliseconds", "HeapPauseLimitInMilliseconds")
     enabled: bool = True
     should_profile: bool = True
 
@@ -88,7 +92,8 @@ class Settings:
 
 
 _FIELDS = {f.name: f for f in dataclasses.fields(Settings)}
-_NUMBERS = {name: f for name, f in _FIELDS.items() if f.metadata}
+_NUMBERS = {name: f for name, f in _FIELDS.items() if "unit" in f.metadata}
+_PARAMETERS = {name: f.metadata["parameter"] for name, f in _FIELDS.items() if f.metadata}
 USER_SETTINGS = tuple(name for name in _FIELDS if name != "should_profile")
 """Names of the settings that arguments and the environment may give."""
 
@@ -203,9 +208,9 @@ def _from_answer(
     given: dict[str, object] = {}
     parameters = answer.get("agentParameters", {})
     if isinstance(parameters, Mapping):
-        for name, f in _NUMBERS.items():
-            if f.metadata["parameter"] in parameters:
-                given[name] = parameters[f.metadata["parameter"]]
+        given = {
+            name: parameters[parameter] for name, parameter in _PARAMETERS.items() if parameter in parameters
+        }
     else:
         refuse(f"agentParameters: expected an object, found {_short(parameters)}")
     period_s = answer.get("periodInSeconds")

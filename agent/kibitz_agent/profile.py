@@ -26,6 +26,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from kibitz_agent.heap import HeapSummary
+
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 THREAD_NAME = "thread"
@@ -84,6 +86,7 @@ class Header:
     ``process_cpu_ns`` is the whole process's CPU time over the period.
     ``limits`` names each limit that struck while sampling, e.g. ``("MaxStackDepth",)``.
     ``blobs``: by file name, the git blob id of the text that ran, for files with hot functions.
+    ``heap``: live objects by type, where that was asked for.
     ``host`` describes the machine: ``name``, ``cpus``, ``memory_bytes``, ``platform`` and what else is known.
     """
 
@@ -103,6 +106,7 @@ class Header:
     host: Mapping[str, str | int | float] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     blobs: Mapping[str, str] = field(default_factory=dict)
+    heap: HeapSummary | None = None
 
     @property
     def duration_ns(self) -> int:

@@ -16,6 +16,7 @@ from kibitz_agent.aggregator import Batch
 from kibitz_agent.blobs import Blobs
 from kibitz_agent.config import Configuration, log
 from kibitz_agent.fleet import Identity
+from kibitz_agent.heap import HeapSummary
 from kibitz_agent.profile import Header, Overhead, Profile, merge
 from kibitz_agent.reporters import Reporter, ReportError
 from kibitz_agent.session import Clock
@@ -142,7 +143,16 @@ class Shipping:
         profile, self._pending = self._pending, None
         self._pending_ns = self.memory_bytes = 0
         if profile is not None and profile.sample_node:
-            self._reporter.report(profile.with_header(replace(profile.header, blobs=self._blobs.of(profile))))
+            header = replace(profile.header, blobs=self._blobs.of(profile), heap=self._heap())
+            self._reporter.report(profile.with_header(header))
+
+    def _heap(self) -> HeapSummary | None:
+        settings = self._configuration.settings
+        if not settings.heap_summary:
+            return None
+        from kibitz_agent import census
+
+        return census.take(settings.heap_pause_limit_ms * 1_000_000)
 
     def _log_once(self, text: str) -> None:
         if text not in self._logged and len(self._logged) < 32:
@@ -167,6 +177,7 @@ def join(first: Profile, second: Profile) -> Profile:
             ticks=ticks,
             missed_ticks=a.overhead.missed_ticks + b.overhead.missed_ticks,
             dropped_samples=a.overhead.dropped_samples + b.overhead.dropped_samples,
+            retries=a.overhead.retries + b.overhead.retries,
         ),
         limits=tuple(sorted({*a.limits, *b.limits})),
     )

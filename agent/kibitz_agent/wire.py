@@ -34,6 +34,8 @@ overhead        object                       cpu_ns, memory_bytes, ticks, missed
 host            object                       name, cpus, memory_bytes, platform ...: strings and numbers
 limits          array of strings             each limit that struck while sampling
 blobs           object                       git blob ids (hexadecimal) of hot files, by the names frames have
+heap            object or null               taken_ns, pause_ns, rss_bytes, objects, complete, collections, types: rows
+                                             of name, count, bytes; sites: rows of file, line, count, bytes
 value_types     array of [name, unit]        one per column of values, e.g. ["wall", "nanoseconds"]
 columns         array of [name, type, rows]  what follows the header; the types are those of `array`:
                                              "B" 1 byte, "I" 4 unsigned, "i" 4 signed, "q" 8 signed
@@ -62,6 +64,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import accumulate
 from typing import Any
 
+from kibitz_agent import heap
 from kibitz_agent.profile import Header, Labels, Overhead, Profile, ProfileError, ValueType, check
 
 VERSION = 1
@@ -323,6 +326,7 @@ def header_to_fields(header: Header) -> dict[str, Any]:
         "host": dict(header.host),
         "limits": list(header.limits),
         "blobs": dict(header.blobs),
+        "heap": None if header.heap is None else heap.to_fields(header.heap),
     }
 
 
@@ -330,7 +334,7 @@ def header_from_fields(given: Mapping[str, Any]) -> Header:
     """A header from JSON fields; absent ones take their defaults, wrong types are a `WireError`."""
     known: dict[str, Any] = {}
     for f in fields(Header):
-        if f.name not in given or f.name in ("overhead", "host", "limits", "blobs"):
+        if f.name not in given or f.name in ("overhead", "host", "limits", "blobs", "heap"):
             continue
         known[f.name] = _typed(f.name, given[f.name], str if f.type == "str" else int)
     overhead = _typed("overhead", given.get("overhead", {}), dict)
@@ -352,7 +356,15 @@ def header_from_fields(given: Mapping[str, Any]) -> Header:
             for name, blob in _typed("blobs", given.get("blobs", {}), dict).items()
             if isinstance(blob, str) and _BLOB.fullmatch(blob)
         },
+        heap=_heap_from(given.get("heap")),
     )
+
+
+def _heap_from(given: object) -> heap.HeapSummary | None:
+    try:
+        return None if given is None else heap.from_fields(given)
+    except ValueError as error:
+        raise WireError(str(error)) from error
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:

@@ -28,7 +28,8 @@ class GroupSettings:
     """A group's settings. The defaults are those of AWS's service.
 
     ``period_s``: how long a report covers; ``minimum_reporting_ms``: shorter ones are not sent; ``cpu_limit_percent``:
-    of one CPU, above which an agent stops (AWS calls it MemoryUsageLimitPercent).
+    of one CPU, above which an agent stops (AWS calls it MemoryUsageLimitPercent); ``heap_summary``: whether reports carry
+    live objects by type (our agents only).
     """
 
     profiling_enabled: bool = True
@@ -37,6 +38,7 @@ class GroupSettings:
     minimum_reporting_ms: int = 60_000
     max_stack_depth: int = 1000
     cpu_limit_percent: int = 10
+    heap_summary: bool = False
 
 
 def parse(document: Mapping[str, Any], base: GroupSettings | None = None) -> GroupSettings:
@@ -46,8 +48,9 @@ def parse(document: Mapping[str, Any], base: GroupSettings | None = None) -> Gro
         if name not in values:
             raise SettingsError(f"{name[:40]}: no such setting; there are {', '.join(values)}")
         values[name] = value
-    if not isinstance(values["profiling_enabled"], bool):
-        raise SettingsError("profiling_enabled: expected true or false")
+    for name in ("profiling_enabled", "heap_summary"):
+        if not isinstance(values[name], bool):
+            raise SettingsError(f"{name}: expected true or false")
     for name, (low, high) in BOUNDS.items():
         value = values[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -82,5 +85,7 @@ def agent_configuration(settings: GroupSettings, slow_down: int = 1) -> dict[str
             "MinimumTimeForReportingInMilliseconds": str(settings.minimum_reporting_ms),
             "MaxStackDepth": str(settings.max_stack_depth),
             "MemoryUsageLimitPercent": str(settings.cpu_limit_percent),
+            # AWS's agents know nothing of it, and are told nothing.
+            **({"HeapSummary": "true"} if settings.heap_summary else {}),
         },
     }

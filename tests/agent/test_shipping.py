@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -155,3 +156,36 @@ def test_outlet_is_free_only_when_every_job_is_done():
     ship.ask()
     ship.do_all()
     assert ship.is_free
+
+
+def test_report_carries_a_heap_summary_when_that_is_asked_for() -> None:
+    collector = Collector()
+    for asked in (False, True):
+        settings = Configuration({"heap_summary": asked, "minimum_reporting_ms": 0}, {})
+        shipping = Shipping(collector, Identity("shop"), settings, time)
+        shipping.take(batch(), header(0, 300))
+        shipping.do_all()
+    without, with_heap = (profile.header.heap for profile in collector.profiles)
+    assert without is None
+    assert with_heap is not None
+    assert with_heap.rss_bytes > 1 << 20
+    assert with_heap.pause_ns > 0
+
+
+def test_collector_may_ask_for_heap_summaries() -> None:
+    configuration = Configuration({}, {})
+    parameters = {"HeapSummary": "true", "HeapPauseLimitInMilliseconds": "20"}
+    settings = configuration.accept({"agentParameters": parameters})
+    assert (settings.heap_summary, settings.heap_pause_limit_ms) == (True, 20)
+    assert not configuration.accept({"agentParameters": {}}).heap_summary
+
+
+def test_retries_of_joined_profiles_add_up() -> None:
+    collector = Collector()
+    shipping = Shipping(
+        collector, Identity("shop"), Configuration({"minimum_reporting_ms": 60_000}, {}), time
+    )
+    for start_s in (0, 40):
+        shipping.take(batch(), replace(header(start_s, start_s + 40), overhead=Overhead(retries=3)))
+        shipping.do_all()
+    assert [profile.header.overhead.retries for profile in collector.profiles] == [6]

@@ -108,6 +108,7 @@ def change_settings(name: str) -> AnyResponse | tuple[str, int]:
     _refuse_other_sites()
     entered: dict[str, Any] = {key: _number(request.form.get(key, "")) for key in settings.BOUNDS}
     entered["profiling_enabled"] = "profiling_enabled" in request.form
+    entered["heap_summary"] = "heap_summary" in request.form
 
     def change(document: Mapping[str, Any]) -> Mapping[str, Any]:
         return asdict(settings.parse(entered, settings.stored(document)))
