@@ -1,7 +1,7 @@
 """How much of a labelled corpus is found, and how much is found that is not there; by category.
 
 Flows are composed: each way a value can travel, into each sink, in from each framework. The other snippets stand in
-cases.txt. `pytest -s tests/reviewer/test_corpus.py` prints the table.
+text files, written one by one. `pytest -s tests/reviewer/test_corpus.py` prints the table.
 """
 
 from __future__ import annotations
@@ -64,23 +64,33 @@ def flow(name: str, text: str, statements: str, sink: dict[str, str], *, harmful
     return Snippet(f"{sink['rule']}: {name}", source, frozenset({sink["rule"]}), expected, "flows")
 
 
+def blocks() -> Iterator[tuple[str, int, str]]:
+    """The files' names, and each block's number and text."""
+    for file in sorted(CORPUS.glob("*.txt")):
+        for number, block in enumerate(file.read_text(encoding="utf-8").split("\n=== ")[1:]):
+            yield file.name, number, block
+
+
 def written() -> Iterator[Snippet]:
-    """The snippets of cases.txt."""
+    """The snippets of the text files."""
     by_alias: dict[str, set[str]] = {}
     for rule in all_rules():
+        by_alias.setdefault(rule.id, set()).add(rule.id)
         for alias in rule.aliases:
             by_alias.setdefault(alias.partition("/")[2].partition("@")[0], set()).add(rule.id)
-    for number, block in enumerate((CORPUS / "cases.txt").read_text(encoding="utf-8").split("=== ")[1:]):
+    for file, number, block in blocks():
         name, _, source = block.partition("\n")
         expected = set()
         for line, text in enumerate(source.splitlines(), 1):
             match = MARK.search(text)
             expected |= {(line, each.strip()) for each in match[1].split(",")} if match else set()
-        about = by_alias[name.strip()]
+        about = set().union(*(by_alias[each.strip()] for each in name.split(",")))
         # A comment beside a handler explains it: the marks are for this test alone.
         source = "\n".join(MARK.sub("", text).rstrip() for text in source.splitlines()) + "\n"
         category = rule_named(sorted(about)[0]).category
-        yield Snippet(f"{name.strip()} {number}", source, frozenset(about), frozenset(expected), category)
+        yield Snippet(
+            f"{file} {number}: {name.strip()}", source, frozenset(about), frozenset(expected), category
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,8 @@ class Analysis(Calls):
         handler = self._entries.get(ref.info.node, Handler())
         self._done.add(ref.info.node)
         args, keywords = self._outside(ref, handler)
-        result = self.activate(ref, args, keywords, ref.info.node, handler.kind)
+        answers = "page" if handler.html else handler.kind
+        result = self.activate(ref, args, keywords, ref.info.node, answers)
         if any(taint.label != "exception" for taint in self.deep(result).taints):
             self._hot.add(ref.info.name)
 
@@ -221,6 +222,8 @@ class Analysis(Calls):
             if index == 0:
                 return external("django.http.HttpRequest()")
             return HARMLESS if annotation in SCALARS else self._controlled(parameter, handler)
+        if handler.kind == "starlette" and index == 0:
+            return external("starlette.requests.Request()")
         if handler.kind == "aiohttp" and index == 0:
             return external("aiohttp.web.Request()")
         if handler.kind == "flask":
@@ -290,15 +293,38 @@ class Analysis(Calls):
 
     def returning(self, node: ast.Return, value: Value) -> None:
         """A view's answer is a page."""
-        if self.here.handler not in ("flask", "fastapi", "django", "aiohttp") or node.value is None:
+        if self.here.handler == "lambda":
+            self._answered(node, value)
+        if self.here.handler not in ("flask", "fastapi", "page", "django", "aiohttp") or node.value is None:
             return
         items = self.known_items(value)
         answer = items[0] if items and isinstance(node.value, ast.Tuple) else value
         exposed = self.deep(answer)
         if any(taint.label == "exception" for taint in exposed.taints):
             self.report(EXPOSED, node, exposed, "the answer")
-        if self.here.handler == "flask" and not self.objects(self.state, answer) and not _is_response(answer):
+        if (
+            self.here.handler in ("flask", "page")
+            and not self.objects(self.state, answer)
+            and not _is_response(answer)
+        ):
             self.report(HTML, node, answer, "the page that is returned")
+
+    def _answered(self, node: ast.Return, value: Value) -> None:
+        """What a Lambda function returns is a page if its headers say so."""
+        for _, answer in self.objects(self.state, value):
+            body, headers = answer.cells.get("body"), answer.cells.get("headers")
+            if body is None or headers is None:
+                continue
+            kinds = [
+                str(kind.constant).lower()
+                for _, each in self.objects(self.state, headers)
+                for name, kind in each.cells.items()
+                if str(name).lower() == "content-type"
+            ]
+            if any("html" in kind for kind in kinds):
+                self.report(
+                    HTML, _entry(node.value, "body") or node, self.deep(body), "the page that is returned"
+                )
 
     def assigned_item(self, target: ast.Subscript, owner: Value, key: Value, value: Value) -> None:
         """Sessions, headers and environments are written item by item."""
@@ -343,6 +369,14 @@ def flows_of(
     analysis = Analysis(space, models)
     analysis.analyse(module)
     return list(_shortest(analysis.flows.values())), analysis.verdicts
+
+
+def _entry(node: ast.expr | None, key: str) -> ast.expr | None:
+    """The value under ``key`` of a dictionary display."""
+    if not isinstance(node, ast.Dict):
+        return None
+    pairs = zip(node.keys, node.values, strict=True)
+    return next((v for k, v in pairs if isinstance(k, ast.Constant) and k.value == key), None)
 
 
 def _shortest(flows: Iterable[Flow]) -> list[Flow]:

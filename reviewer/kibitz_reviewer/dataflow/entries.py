@@ -35,6 +35,7 @@ class Handler:
     kind: str = ""
     route: str = ""
     what: str = "input"
+    html: bool = False
     carriers: frozenset[str] = REQUESTS
 
 
@@ -176,6 +177,9 @@ class Entries:
             return Handler("flask", what="part of the address")
         if any(self._is_request(argument) for argument in arguments):
             return Handler()
+        if "starlette" in self._roots and isinstance(function, ast.AsyncFunctionDef) and not method:
+            if arguments and arguments[0].arg == "request":
+                return Handler("starlette")
         if any(argument.arg in ("request", "req") and argument.annotation is None for argument in arguments):
             return Handler()
         if method and isinstance(parent, ast.ClassDef) and self._is_web_class(parent):
@@ -192,7 +196,10 @@ class Entries:
             if target.attr == "command":
                 return Handler("command", what="an argument of the command line")
             if owner.startswith("fastapi.") or (self._roots & FASTAPI and not self._roots & FLASK):
-                return Handler("fastapi", route, "part of the request")
+                html = any(
+                    k.arg == "response_class" and "HTML" in ast.unparse(k.value) for k in call.keywords
+                )
+                return Handler("fastapi", route, "part of the request", html)
             if owner.partition(".")[0] in FLASK or self._roots & FLASK or target.attr == "route":
                 return Handler("flask", route, "part of the address")
         name = self.module.qualified_name(target) or ""

@@ -31,6 +31,9 @@ from kibitz_reviewer.dataflow.values import (
 from kibitz_reviewer.engines.names import BUILTINS, FUNCTIONS
 
 FIXED_WIDTH = frozenset("dioxXeEfFgG")
+#: Conversions that write line ends and quotes as escapes, and what that makes harmless.
+QUOTING = frozenset("ra") | FIXED_WIDTH
+ONE_LINE = ("log", "header")
 
 
 class Expressions(Containers):
@@ -218,10 +221,11 @@ class Expressions(Containers):
         filled = self.deep(right)
         if isinstance(text, str):
             prefix, percent, _ = text.partition("%")
-            letters = _conversions(text)
+            letters = conversions(text)
             if letters and all(letter in FIXED_WIDTH for letter in letters):
                 return Value(prefix=prefix)
-            return Value(filled.taints, prefix=prefix if percent else text, unknown=filled.unknown)
+            value = Value(filled.taints, prefix=prefix if percent else text, unknown=filled.unknown)
+            return value.cleaned(ONE_LINE) if letters and set(letters) <= QUOTING else value
         parts = mixed((left, filled))
         return Value(parts.taints, prefix=left.prefix.partition("%")[0], unknown=parts.unknown)
 
@@ -246,8 +250,10 @@ class Expressions(Containers):
                 continue
             prefix += value.prefix if open_end else ""
             open_end = whole = False
-            taints |= value.taints
             unknown = unknown or value.unknown
+            if value.taints and inner.conversion in (ord("r"), ord("a")):
+                value = value.cleaned(ONE_LINE)
+            taints |= value.taints
         return Value(taints, (prefix,) if whole else None, prefix=prefix, unknown=unknown)
 
     def _boolop(self, node: ast.BoolOp) -> Value:
@@ -444,7 +450,7 @@ def _is_number(part: ast.expr) -> bool:
     return isinstance(part, ast.Constant) and str(part.value)[-1:] in tuple("bcdeEfFgGnoxX%")
 
 
-def _conversions(text: str) -> list[str]:
+def conversions(text: str) -> list[str]:
     """The conversion letters of a %-format."""
     letters, index = [], text.find("%")
     while index >= 0:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from dataclasses import replace
 
 from kibitz_reviewer.dataflow import fold
+from kibitz_reviewer.dataflow.expressions import QUOTING, conversions
 from kibitz_reviewer.dataflow.guards import NORMALISED, fixes_host
 from kibitz_reviewer.dataflow.machine import externals
 from kibitz_reviewer.dataflow.models import SinkModel, SourceModel
@@ -22,6 +24,7 @@ from kibitz_reviewer.dataflow.values import (
     ObjectRef,
     PartialRef,
     Value,
+    external,
     join_all,
     mixed,
     of_constant,
@@ -78,6 +81,12 @@ CONVERTING = re.compile(
 CLEANING = re.compile(
     r"(?i)(?:sanit|escape|clean|quote|purify|whitelist|allowlist|encode_for|slugify|scrub|strip_tags|secure|safe|valid)"
 )
+#: A number does no harm in a text, but it is all that these want.
+IDENTITIES = frozenset(
+    {"setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setresuid", "setresgid"}
+)
+#: What makes templates that escape what is filled in, if asked to.
+ESCAPING = frozenset({"jinja2.Environment", "jinja2.Template", "jinja2.sandbox.SandboxedEnvironment"})
 SHELLS = re.compile(r"(?:^|/)(?:ba|da|z|k|c|fi)?sh$|^cmd(?:\.exe)?$|powershell|pwsh")
 DATABASE = re.compile(
     r"(?i)cur|conn|db|database|sql|engine|session|tx|transaction|query|store|pool|client|manager"
@@ -175,6 +184,8 @@ class Library(Statements):
         keywords: dict[str, Value],
     ) -> None:
         what = f"`{' '.join(ast.unparse(node.func).split())}`"
+        if model.kind == "log":
+            args = _as_logged(args)
         for value in self._harmed(model, receiver, args, keywords):
             if self._matters(model, node, value, args, keywords):
                 self.report(model, node, self.sunk(model, value), what)
@@ -217,6 +228,9 @@ class Library(Statements):
                 keywords[k].constant for k in ("content_type", "mimetype", "media_type") if k in keywords
             ]
             return not kinds or any(not isinstance(kind, str) or "html" in kind for kind in kinds)
+        if when == "said-html":
+            said = keywords.get("content_type") or keywords.get("media_type")
+            return said is not None and isinstance(said.constant, str) and "html" in said.constant
         if when == "yaml":
             loader = keywords.get("Loader", args[1] if len(args) > 1 else None)
             return loader is None or not any("Safe" in name or "Base" in name for name in externals(loader))
@@ -260,7 +274,7 @@ class Library(Statements):
             raise GoneError
         result = f"{name}()"
         models = self.models
-        source = models.sources.get(result)
+        source = models.sources.get(result) or models.sources.get(name)
         if source is not None:
             text = self.here.home.module.segment(node)
             text = " ".join(text.split())
@@ -278,12 +292,19 @@ class Library(Statements):
             if EVERY_KIND in kinds:
                 constants = fold.function(name, args)
                 if name in ("int", "float", "uuid.UUID", "ipaddress.ip_address") and args and args[0].taints:
+                    chosen = args[0].taints
                     self.clean_value(args[0], ("*",))
+                    if name == "int" and self.here.home.module.words & IDENTITIES:
+                        return Value(frozenset(replace(t, label="number") for t in chosen))
                 return Value(constants=constants) if constants is not None else HARMLESS
             return parts.cleaned(kinds)
         special = self._special(name, args, keywords, node)
         if special is not None:
             return special
+        if name in ESCAPING and "autoescape" in keywords and fold.truth(keywords["autoescape"]) is not False:
+            return external("escaping." + result)
+        if name.endswith("().get_template") and args and _is_plain_text(args[0].constant):
+            return external("plain." + result)
         if name in models.harmless:
             return Value(refs=frozenset((External(result),)))
         if name in models.propagators:
@@ -540,6 +561,25 @@ class Library(Statements):
                 parts = mixed([self.deep(each) for each in (*args, *keywords.values())])
                 return Value(parts.taints, unknown=True)
         return UNKNOWN
+
+
+def _is_plain_text(name: object) -> bool:
+    """Whether a template's name says that it is no page."""
+    return isinstance(name, str) and bool(
+        re.search(r"\.(?!html?|x?html|j2|jinja2?|xml|svg|tmpl|tpl)\w+(?:\.j(?:inja)?2?)?$", name)
+    )
+
+
+def _as_logged(args: list[Value]) -> list[Value]:
+    """The arguments of a logging call, those left out that its format writes with escapes."""
+    for index, text in enumerate(args[:2]):
+        if isinstance(text.constant, str):
+            letters = conversions(text.constant)
+            rest = args[index + 1 :]
+            if len(letters) == len(rest):
+                kept = [HARMLESS if c in QUOTING else v for c, v in zip(letters, rest, strict=True)]
+                return [*args[: index + 1], *kept]
+    return args
 
 
 REPLACED: dict[str, tuple[str, ...]] = {

@@ -209,8 +209,22 @@ def _take_call(module: Module, node: ast.Call, text: Text, depth: int) -> None:
         and receiver is not None
     ):
         _take(module, receiver, text, depth + 1)
+    elif (made := _returned(module, node, depth)) is not None:
+        text.literal += made
     else:
         _hole(node, text)
+
+
+def _returned(module: Module, node: ast.Call, depth: int) -> str | None:
+    """The text a function of this file gives, if nothing of it depends on what it is handed."""
+    function = module.definition(node.func)
+    if not isinstance(function, FUNCTIONS) or function.decorator_list:
+        return None
+    answers = [each.value for each in module.within(function, ast.Return) if each.value is not None]
+    made = Text()
+    for answer in answers:
+        _take(module, answer, made, depth + 1)
+    return made.literal if answers and not made.holes else None
 
 
 def _elements(module: Module, node: ast.expr) -> Iterator[ast.expr]:
