@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kibitz_server.store.nodes import NodeTable, depths, path_keys
+from kibitz_server.store.nodes import NodeTable, path_keys
 
 PATHS = st.lists(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=6), min_size=1, max_size=12
@@ -40,7 +40,7 @@ def test_every_path_has_one_id_that_leads_back_to_it(batches):
     table, ids = NodeTable(), {}
     for paths in batches:
         (parent, frame, line), leaves = tree_of(paths)
-        found = table.intern(parent, frame, line, depths(parent), leaves)
+        found = table.intern(parent, frame, line, leaves)
         for path, node in zip(paths, found.tolist(), strict=True):
             assert path_of(table, node) == path
             assert ids.setdefault(tuple(path), node) == node
@@ -59,14 +59,14 @@ def test_loaded_in_pieces_it_finds_what_it_held(paths, cut):
     table = NodeTable()
     for piece in (slice(None, cut), slice(cut, None)):
         table.load(parent[piece], frame[piece], line[piece])
-    assert table.intern(parent, frame, line, depths(parent), leaves).tolist() == leaves.tolist()
+    assert table.intern(parent, frame, line, leaves).tolist() == leaves.tolist()
     assert len(table) == len(parent)
 
 
 def test_profile_that_names_a_path_twice_gets_one_node():
     table = NodeTable()
     columns = [np.array(column) for column in ([-1, -1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 0])]
-    found = table.intern(*columns, depths(columns[0]), np.array([2, 3]))
+    found = table.intern(*columns, np.array([2, 3]))
     assert found[0] == found[1]
     assert len(table) == 2
 
@@ -84,7 +84,7 @@ def test_many_nodes_are_found_again():
     frame, line = np.arange(count) % 1000, np.arange(count) % 7
     table = NodeTable()
     wanted = np.arange(count)
-    first = table.intern(parent, frame, line, depths(parent), wanted)
+    first = table.intern(parent, frame, line, wanted)
     size = len(table)
-    assert (table.intern(parent, frame, line, depths(parent), wanted) == first).all()
+    assert (table.intern(parent, frame, line, wanted) == first).all()
     assert len(table) == size

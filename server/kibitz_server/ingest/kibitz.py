@@ -67,9 +67,9 @@ def _check(profile: Profile) -> None:
     _below("samples.node", profile.sample_node, len(profile.node_parent))
     _below("samples.labels", profile.sample_labels, len(profile.label_sets))
     parent = _view(profile.node_parent)
-    wrong = np.flatnonzero((parent < -1) | (parent >= np.arange(len(parent))))
-    if len(wrong):
-        node = int(wrong[0])
+    fits = (parent >= -1) & (parent < np.arange(len(parent), dtype=np.int32))
+    if not np.logical_and.reduce(fits):
+        node = int(np.argmin(fits))
         raise IngestError(f"nodes.parent[{node}]: expected -1..{node - 1}, found {parent[node]}")
     if len(profile.node_line) and int(_view(profile.node_line).max()) >= 1 << 31:
         raise IngestError("nodes.line: expected a line below 2,147,483,648")
@@ -82,7 +82,7 @@ def _same_length(table: str, *columns: array[int]) -> None:
 
 
 def _below(name: str, column: array[int], limit: int) -> None:
-    if len(column) and (top := int(_view(column).max())) >= limit:
+    if len(column) and (top := int(np.maximum.reduce(_view(column)))) >= limit:
         raise IngestError(f"{name}: {top} is out of range, the table has {limit} rows")
 
 
@@ -115,7 +115,10 @@ def _strings(columns: Columns) -> tuple[str, ...]:
         )
     ends = accumulate(sizes)
     try:
-        return tuple(str(raw[end - size : end], "utf-8") for size, end in zip(sizes, ends, strict=True))
+        if (joined := bytes(raw)).isascii():  # nearly always: a byte is a character
+            text = joined.decode("ascii")
+            return tuple([text[end - size : end] for size, end in zip(sizes, ends, strict=True)])
+        return tuple([str(raw[end - size : end], "utf-8") for size, end in zip(sizes, ends, strict=True)])
     except UnicodeDecodeError as error:
         raise IngestError(f"columns.string_bytes: not UTF-8 ({error.reason})") from error
 

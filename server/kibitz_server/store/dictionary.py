@@ -14,7 +14,7 @@ import numpy as np
 from kibitz_agent.profile import Frame, Labels, Profile, ProfileError
 from kibitz_server.store import Dictionary, Ints
 from kibitz_server.store.cardinality import Cardinality
-from kibitz_server.store.nodes import MOST_DEPTH, NodeTable, depths
+from kibitz_server.store.nodes import DepthError, NodeTable
 
 Sizes = tuple[int, int, int]
 INSTANCE, REVISION = "instance", "revision"
@@ -62,26 +62,28 @@ class GroupDictionary:
 
         The instance and the revision of the profile join its samples' labels. `ProfileError` on a tree too deep.
         """
-        wanted, sample = np.unique(_ints(profile.sample_node, np.uint32), return_inverse=True)
-        parent = _ints(profile.node_parent, np.int32)
-        depth = depths(parent)
-        if depth.max(initial=0) >= MOST_DEPTH:
-            raise ProfileError(f"nodes: a stack of {depth.max() + 1} frames, at most {MOST_DEPTH} are kept")
-        strings = profile.strings
-        frames = self._frames
-        frame_ids = np.array(
-            [
+        strings, frames = profile.strings, self._frames
+        frame_ids = np.fromiter(
+            (
                 frames.setdefault((strings[name], strings[file], line), len(frames))
                 for name, file, line in zip(
                     profile.frame_name, profile.frame_file, profile.frame_line, strict=True
                 )
-            ],
+            ),
             np.int64,
+            len(profile.frame_name),
         )
-        frame = frame_ids[_ints(profile.node_frame, np.uint32)]
-        nodes = self._nodes.intern(parent, frame, _ints(profile.node_line, np.uint32), depth, wanted)
+        try:
+            nodes = self._nodes.intern(
+                _ints(profile.node_parent, np.int32),
+                frame_ids.take(_ints(profile.node_frame, np.uint32)),
+                _ints(profile.node_line, np.uint32),
+                _ints(profile.sample_node, np.uint32),
+            )
+        except DepthError as error:
+            raise ProfileError(str(error)) from error
         label_ids = np.array([self._label_set(labels, profile) for labels in profile.label_sets], np.int64)
-        return nodes[sample.reshape(-1)], label_ids[_ints(profile.sample_labels, np.uint32)]
+        return nodes, label_ids.take(_ints(profile.sample_labels, np.uint32))
 
     def frames_since(self, start: int) -> list[tuple[str, str, int]]:
         """Frames from id ``start`` on."""

@@ -29,11 +29,13 @@ class DepthError(ValueError):
 
 def depths(parent: Ints) -> Ints:
     """Depth of each node, roots 0. All nodes climb at once, each time twice as far as the time before."""
-    above, depth = _climb(parent)
-    while (above != len(parent)).any():
-        depth += depth[above]
-        above = above[above]
-    return depth[:-1]
+    count = len(parent)
+    above, depth = _above(parent), np.zeros(count + 1, np.int64)
+    depth[:count] = parent >= 0
+    while above.min(initial=count) < count:
+        depth += depth.take(above, mode="clip")
+        above = above.take(above, mode="clip")
+    return depth[:count]
 
 
 def path_keys(parent: Ints, frame: Ints, line: Ints) -> Keys:
@@ -43,21 +45,23 @@ def path_keys(parent: Ints, frame: Ints, line: Ints) -> Keys:
     in any grouping, so that all paths double in length at each step, whatever their depth.
     """
     own = _mixed(frame.astype(np.uint64) * _FRAME + line.astype(np.uint64) + _SECRET)
-    above, _ = _climb(parent)
-    scale = np.append(own | np.uint64(1), np.uint64(1))
-    shift = np.append(_mixed(own + _PARENT), np.uint64(0))
-    while (above != len(parent)).any():
-        shift += scale * shift[above]
-        scale *= scale[above]
-        above = above[above]
-    return _mixed(shift[:-1] ^ scale[:-1] * _FRAME)
-
-
-def _climb(parent: Ints) -> tuple[Ints, Ints]:
-    """Where each node's climb begins, and the steps so far; one more place, at the end, stands above all roots."""
     count = len(parent)
-    above = np.append(np.where(parent < 0, count, parent), count)
-    return above, np.append((parent >= 0).astype(np.int64), 0)
+    scale, shift = np.ones(count + 1, np.uint64), np.zeros(count + 1, np.uint64)
+    np.bitwise_or(own, np.uint64(1), out=scale[:count])
+    shift[:count] = _mixed(own + _PARENT)
+    above = _above(parent)
+    while above.min(initial=count) < count:
+        shift += scale * shift.take(above, mode="clip")
+        scale *= scale.take(above, mode="clip")
+        above = above.take(above, mode="clip")
+    return _mixed(shift[:count] ^ scale[:count] * _FRAME)
+
+
+def _above(parent: Ints) -> Ints:
+    """Where each node's climb begins; one more place, at the end, stands above all roots."""
+    above = np.full(len(parent) + 1, len(parent), np.int64)
+    np.copyto(above[:-1], parent, where=parent >= 0)
+    return above
 
 
 def _mixed(keys: Keys) -> Keys:
@@ -86,26 +90,32 @@ class NodeTable:
 
     def find(self, keys: Keys) -> Ints:
         """The id for each key, -1 where there is none."""
-        found = np.full(len(keys), -1, np.int64)
+        if not self._count:
+            return np.full(len(keys), -1, np.int64)
         mask = len(self._slots) - 1
         slot = (keys & np.uint64(mask)).astype(np.int64)
-        searching = np.arange(len(keys))
+        found = self._slots.take(slot)
+        searching = np.flatnonzero((found >= 0) & (self._keys.take(found, mode="clip") != keys))
+        slot = slot[searching]
         while len(searching):
-            candidate = self._slots[slot]
-            taken = candidate >= 0
-            hit = np.zeros(len(searching), bool)
-            hit[taken] = self._keys[candidate[taken]] == keys[searching[taken]]
-            found[searching[hit]] = candidate[hit]
-            on = taken & ~hit
-            searching, slot = searching[on], (slot[on] + 1) & mask
+            slot = (slot + 1) & mask
+            found[searching] = candidate = self._slots[slot]
+            on = (candidate >= 0) & (self._keys.take(candidate, mode="clip") != keys[searching])
+            searching, slot = searching[on], slot[on]
         return found
 
-    def intern(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, wanted: Ints) -> Ints:
-        """Ids of the ``wanted`` rows of a call tree (parents before children); what is unknown of it is added."""
+    def intern(self, parent: Ints, frame: Ints, line: Ints, wanted: Ints) -> Ints:
+        """Ids of the ``wanted`` rows of a call tree (parents before children); what is unknown of it is added.
+
+        `DepthError` on a tree deeper than `MOST_DEPTH`, and nothing is added then.
+        """
         keys = path_keys(parent, frame, line)
-        found = self.find(keys[wanted])
-        if (found >= 0).all():  # the usual case: a service shows new leaves now and then only
+        found = self.find(keys.take(wanted))
+        if found.min(initial=0) >= 0:  # the usual case: a service shows new leaves now and then only
             return found
+        depth = depths(parent)
+        if depth.max(initial=0) >= MOST_DEPTH:
+            raise DepthError(f"nodes: a stack of {depth.max() + 1} frames, at most {MOST_DEPTH} are kept")
         known = self.find(keys)
         rows = np.flatnonzero(known < 0)
         _, first = np.unique(keys[rows], return_index=True)
