@@ -11,48 +11,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from kibitz_agent.command_line import is_deaf, program_of
+
 ENABLED_VARIABLE = "KIBITZ_ENABLED"
 DISABLED_VARIABLE = "KIBITZ_DISABLED"
 
 _OFF = frozenset({"", "0", "false", "no", "off"})
-# Programs and modules whose own running nobody wants to see.
-_DEAF = frozenset(
-    [
-        "pip",
-        "pip3",
-        "pipx",
-        "uv",
-        "venv",
-        "virtualenv",
-        "ensurepip",
-        "build",
-        "twine",
-        "setup",
-        "compileall",
-        "py_compile",
-        "pyflakes",
-        "flake8",
-        "pylint",
-        "mypy",
-        "pyright",
-        "ruff",
-        "black",
-        "isort",
-        "pre-commit",
-        "conda",
-        "poetry",
-        "hatch",
-        "tox",
-        "nox",
-        "kibitz",
-        "kibitz_agent.cli",
-    ]
-)
 
 
 def group_of(argv: Sequence[str]) -> str:
     """What the program is called, for want of a profiling group: its module's, its file's or its folder's name."""
-    words = _program(argv)
+    words = program_of(argv)
     if not words:
         return "python"
     if words[0] in ("-m", "-c"):
@@ -71,28 +40,8 @@ def is_wanted(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
         return False
     if "KIBITZ_RUN_OPTIONS" in environ:
         return False  # `kibitz run` has its own way in, with its own options
-    words = _program(argv)
-    if not words:
-        return False  # an interactive session
-    name = words[1] if words[0] == "-m" and len(words) > 1 else os.path.basename(words[0]).removesuffix(".py")  # noqa: PTH119
-    return name not in _DEAF and name.partition(".")[0] not in _DEAF
-
-
-def _program(argv: Sequence[str]) -> list[str]:
-    """The command line from the program on: a file's path, or ``-m``, a module's name, or ``-c``."""
-    words = list(argv[1:])
-    while words:
-        word = words[0]
-        if word.startswith(("-m", "-c")):
-            return [word[:2], *([word[2:]] if len(word) > 2 else []), *words[1:]]
-        if not word.startswith("-") or word == "-":
-            return words
-        # Flags may be joined, the last of them -m, -c, or one that takes the next word.
-        if not word.startswith("--") and word[-1] in "mc":
-            return [f"-{word[-1]}", *words[1:]]
-        takes_next = word in ("-X", "-W", "--check-hash-based-pycs")
-        words = words[2:] if takes_next else words[1:]
-    return words
+    # Without a program it is an interactive session.
+    return bool(program_of(argv)) and not is_deaf(argv)
 
 
 def _begin() -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
+
+import kibitz_agent
 
 GROUP = "kibitz.commands"
 USAGE_ERROR = 2
@@ -35,6 +37,9 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None, found: Iterable[EntryPoint] | None = None) -> int:
     """Run one subcommand of ``argv`` (default: the process's own) and return its exit status."""
     commands = _by_name(entry_points(group=GROUP) if found is None else found)
+    if not commands:
+        sys.stderr.write("kibitz: no command is registered here: install the package (pip install kibitz)\n")
+        return USAGE_ERROR
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     # Only the command that is asked for is imported; the full list is for `kibitz --help`.
@@ -70,7 +75,7 @@ def _parser(entries: Iterable[EntryPoint]) -> tuple[argparse.ArgumentParser, dic
         description="Watches Python programs run and reads their code, and says what it sees.",
         epilog="`kibitz COMMAND --help` tells more. Start with `kibitz demo`.",
     )
-    parser.add_argument("--version", action="version", version=f"kibitz {version('kibitz')}")
+    parser.add_argument("--version", action="version", version=f"kibitz {kibitz_agent.__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     broken: dict[str, ImportError] = {}
     for entry in entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kibitz_agent.autostart import group_of, is_wanted
+from kibitz_agent.command_line import flags_of, program_of
 
 ON = {"KIBITZ_ENABLED": "1"}
 
@@ -39,6 +40,7 @@ def test_program_is_wanted_and_called_by_its_name(argv, group):
         ["python", "setup.py", "build"],
         ["python", "/venv/bin/kibitz", "serve"],
         ["python", "-m", "kibitz_agent.cli", "serve"],
+        ["python", "-c", "from multiprocessing.resource_tracker import main;main(5)"],
     ],
 )
 def test_tools_and_interactive_sessions_are_left_alone(argv):
@@ -51,3 +53,21 @@ def test_tools_and_interactive_sessions_are_left_alone(argv):
 )
 def test_environment_decides(environ):
     assert not is_wanted(["python", "shop.py"], environ)
+
+
+@pytest.mark.parametrize(
+    ("argv", "flags", "program"),
+    [
+        (
+            ["python", "-O", "-X", "dev", "-W", "error", "a.py", "-O"],
+            ["-O", "-X", "dev", "-W", "error"],
+            ["a.py", "-O"],
+        ),
+        (["python", "-OBm", "shop", "-x"], ["-OB"], ["-m", "shop", "-x"]),
+        (["python", "-Xutf8", "-c", "pass"], ["-Xutf8"], ["-c", "pass"]),
+        (["python", "--check-hash-based-pycs", "always", "-"], ["--check-hash-based-pycs", "always"], ["-"]),
+        (["python", "-i"], ["-i"], []),
+    ],
+)
+def test_command_line_is_split_into_flags_and_program(argv, flags, program):
+    assert (flags_of(argv), program_of(argv)) == (flags, program)

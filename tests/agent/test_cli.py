@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -136,3 +137,12 @@ def test_installed_command_answers():
         [sys.executable, "-m", "kibitz_agent.cli", "--version"], capture_output=True, text=True, check=True
     )
     assert out.stdout.startswith("kibitz ")
+
+
+def test_source_tree_that_was_never_installed_says_so(root: Path):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "kibitz_agent.cli", "run", "--help"],
+        env={"PYTHONPATH": str(root / "agent")}, cwd="/", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (cli.USAGE_ERROR, "")
+    assert done.stderr == "kibitz: no command is registered here: install the package (pip install kibitz)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import os
@@ -64,7 +65,9 @@ PROGRAMS = [
 def test_program_behaves_as_under_plain_python(program, tmp_path):
     stdin = "import sys; print(sys.argv, __name__)" if program[0] == "-" else ""
     plain = execute([sys.executable, *program], stdin=stdin)
-    ours = execute([*KIBITZ, "--output", str(tmp_path / "p.txt"), *program], stdin=stdin)
+    # The children's way in is in the environment, which one of these programs prints.
+    alone = ["--no-children"] if "arguments.py" in program[0] else []
+    ours = execute([*KIBITZ, *alone, "--output", str(tmp_path / "p.txt"), *program], stdin=stdin)
     assert ours.stdout == plain.stdout
     assert without_our_line(ours.stderr) == plain.stderr
     assert ours.returncode == plain.returncode
@@ -79,7 +82,7 @@ def test_zip_file_runs(tmp_path):
 
 def test_own_sitecustomize_and_pythonpath_stay(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("print('customised')")
-    command = [*KIBITZ, "--output", str(tmp_path / "p.txt"), "arguments.py"]
+    command = [*KIBITZ, "--no-children", "--output", str(tmp_path / "p.txt"), "arguments.py"]
     environment = {"PYTHONPATH": str(tmp_path)}
     plain = execute([sys.executable, "arguments.py"], **environment)
     assert plain.stdout.startswith("customised\n")
@@ -89,7 +92,15 @@ def test_own_sitecustomize_and_pythonpath_stay(tmp_path):
 
 def test_interpreter_flags_are_carried_over(tmp_path):
     flags = ["-O", "-W", "error::UserWarning"]
-    ours = [sys.executable, *flags, *KIBITZ[1:], "--output", str(tmp_path / "p.txt"), "arguments.py"]
+    ours = [
+        sys.executable,
+        *flags,
+        *KIBITZ[1:],
+        "--no-children",
+        "--output",
+        str(tmp_path / "p.txt"),
+        "arguments.py",
+    ]
     assert execute(ours).stdout == execute([sys.executable, *flags, "arguments.py"]).stdout
 
 
@@ -180,3 +191,94 @@ def test_dead_collector_neither_holds_up_nor_changes_the_program():
     done = execute([*KIBITZ, "--group", "g", "--collector", "http://127.0.0.1:9", "ends.py", "status"])
     assert done.returncode == 3
     assert done.stdout == "atexit ran\n"
+
+
+def functions(path):
+    return {frame for stack, _, _ in stacks(path) for frame in stack.split(";")}
+
+
+SPIN = "def commanded():\n  for _ in range(60000): sum(range(200))\ncommanded()"
+SPAWNS = (
+    f"import multiprocessing, os, subprocess, sys\nSPIN = {SPIN!r}\n"
+    """
+def spawned():
+    for _ in range(60000): sum(range(200))
+def forkserved():
+    for _ in range(60000): sum(range(200))
+if __name__ == "__main__":
+    subprocess.run([sys.executable, "-c", SPIN], check=True)
+    subprocess.run([sys.executable, "-c", SPIN.replace("commanded", "copied")], env={**os.environ, "A": "1"}, check=True)
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPIN.replace('commanded', 'nested')!r}], check=True)"
+    subprocess.run([sys.executable, "-c", nested], check=True)
+    for method, target in ("spawn", spawned), ("forkserver", forkserved):
+        process = multiprocessing.get_context(method).Process(target=target)
+        process.start()
+        process.join()
+"""
+)
+
+
+def test_pythons_that_the_program_starts_end_up_in_its_file(tmp_path):
+    (tmp_path / "tree.py").write_text(SPAWNS)
+    done = execute([*KIBITZ, "--output", "p.txt", "tree.py"], cwd=tmp_path)
+    assert (done.returncode, without_our_line(done.stderr)) == (0, "")
+    found = functions(tmp_path / "p.txt")
+    assert {"__main__:commanded", "__main__:copied", "__main__:nested"} <= found
+    assert {name.partition(":")[2] for name in found} >= {"spawned", "forkserved"}
+    # What multiprocessing runs beside its workers is nobody's program.
+    assert "multiprocessing.resource_tracker:main" not in found
+
+
+def test_children_are_left_alone_when_asked_and_no_trace_is_left(tmp_path):
+    code = "import os; print(sorted(n for n in os.environ if n.startswith(('KIBITZ', 'PYTHONP'))))"
+    (tmp_path / "tree.py").write_text(SPAWNS + f"    subprocess.run([sys.executable, '-c', {code!r}])\n")
+    done = execute([*KIBITZ, "--no-children", "--output", "p.txt", "tree.py"], cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[]\n")
+    assert "__main__:commanded" not in functions(tmp_path / "p.txt")
+
+
+def test_program_that_replaces_itself_is_profiled_on(tmp_path):
+    (tmp_path / "again.py").write_text(
+        "import os, sys\n"
+        "def second():\n    for _ in range(60000): sum(range(200))\n"
+        "if len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, sys.argv[0], 'again'])\n"
+        "second()\n"
+    )
+    done = execute([*KIBITZ, "--output", "p.txt", "again.py"], cwd=tmp_path)
+    assert (done.returncode, without_our_line(done.stderr)) == (0, "")
+    assert "__main__:second" in functions(tmp_path / "p.txt")
+
+
+@pytest.mark.parametrize("minor", [12, 13, 14])
+def test_child_of_another_python_is_profiled_too(minor, tmp_path, interpreter):
+    (tmp_path / "other.py").write_text(
+        f"import subprocess\nsubprocess.run([{interpreter(minor)!r}, '-c', {SPIN!r}], check=True)\n"
+    )
+    done = execute([*KIBITZ, "--output", "p.txt", "other.py"], cwd=tmp_path)
+    assert (done.returncode, without_our_line(done.stderr)) == (0, "")
+    assert "__main__:commanded" in functions(tmp_path / "p.txt")
+
+
+def test_bootstrap_can_be_read_by_an_interpreter_of_another_age():
+    text = (LAUNCH.parents[2] / "agent" / "kibitz_agent" / "bootstrap" / "sitecustomize.py").read_text()
+    tree = ast.parse(text, feature_version=(3, 4))
+    kinds = {type(node) for node in ast.walk(tree)}
+    assert not kinds & {ast.AnnAssign, ast.JoinedStr, ast.NamedExpr, ast.Match, ast.AsyncFunctionDef}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert functions
+    assert not any(node.returns or any(arg.annotation for arg in node.args.args) for node in functions)
+
+
+def test_program_without_a_sitecustomize_finds_none(tmp_path):
+    code = "try:\n import sitecustomize; print('there')\nexcept ImportError as e: print(e.name)"
+    done = execute([*KIBITZ, "--output", str(tmp_path / "p.txt"), "-c", code], cwd=tmp_path)
+    assert done.stdout == execute([sys.executable, "-c", code]).stdout
+
+
+def test_command_line_gains_no_flags(tmp_path):
+    code = "import sys; print(sys.orig_argv[1:], sys.flags.dont_write_bytecode)"
+    ours = execute(
+        [*KIBITZ, "--output", str(tmp_path / "p.txt"), "-c", code], cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1"
+    )
+    plain = execute([sys.executable, "-c", code], cwd=tmp_path, PYTHONDONTWRITEBYTECODE="1")
+    assert ours.stdout == plain.stdout

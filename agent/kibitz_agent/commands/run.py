@@ -1,7 +1,7 @@
 """run a Python program under the profiler
 
 The program behaves exactly as under plain `python`: arguments, exit code, signals, multiprocessing. Everything after
-SCRIPT or MODULE belongs to it.
+SCRIPT or MODULE belongs to it. The Pythons that it forks, spawns or runs as commands are profiled as well.
 
   kibitz run --output profile.html slow.py        a flame graph in a file; no collector needed
   kibitz run --output p.pb.gz -m pytest tests     the same as pprof; .txt and .json (Speedscope) work too
@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="by its ending: .html .pb.gz .txt .json")
     parser.add_argument("--summary", action="store_true", help="show at the end where the time went")
+    parser.add_argument(
+        "--no-children",
+        action="store_true",
+        help="leave alone the Pythons that the program starts as commands",
+    )
     add_settings(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="say on standard error what the agent does"
@@ -100,4 +105,5 @@ def _options(args: argparse.Namespace) -> Any:
         summary=args.summary,
         verbose=args.verbose,
         settings=settings,
+        children=not args.no_children,
     )

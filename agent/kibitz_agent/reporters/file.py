@@ -1,6 +1,6 @@
 """Reports into one file, in the format its ending says, for the person with one slow script.
 
-Children that the program forks hand their profiles to the parent through a folder, and end up in the same file.
+Processes that the program starts hand their profiles over through a folder, and end up in the same file.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from kibitz_agent import exporters, wire
-from kibitz_agent.profile import Profile, ProfileBuilder, merge
+from kibitz_agent import exporters
+from kibitz_agent.profile import Profile, ProfileBuilder
 from kibitz_agent.reporters import ReportError
+from kibitz_agent.reporters.merging import joined, replace_file
+from kibitz_agent.reporters.part import PartReporter, read_parts
 
 
 class FileReporter:
     """Merges what is reported and writes it to ``path``: at every report, and at the end.
 
     ``announce``: say on standard error, once at the end, where the file is. ``summarise``: show there, at the end, where
-    the time went; that may be all that is wanted, without a ``path``.
+    the time went; that may be all that is wanted, without a ``path``. Forked processes leave their part in ``parts``.
     """
 
     def __init__(self, path: Path | None, announce: bool = False, summarise: bool = False) -> None:
@@ -31,9 +32,9 @@ class FileReporter:
         self._encode = None if path is None else exporters.by_suffix(path)
         self._path, self._announce, self._summarise = path, announce, summarise
         self._process_id = os.getpid()
-        self._children = Path(tempfile.mkdtemp(prefix="kibitz-run-"))
+        self.parts = Path(tempfile.mkdtemp(prefix="kibitz-run-"))
+        self._part = PartReporter(self.parts)
         self._merged: Profile | None = None
-        self._merged_by = self._process_id
         self._closed = False
 
     def configure(self) -> Mapping[str, object] | None:
@@ -42,82 +43,37 @@ class FileReporter:
 
     def report(self, profile: Profile) -> None:
         """Add ``profile`` to what the file holds."""
-        self._notice_fork()
-        self._merged = profile if self._merged is None else _joined(self._merged, profile)
+        if os.getpid() != self._process_id:
+            self._part.report(profile)
+            return
+        self._merged = profile if self._merged is None else joined(self._merged, profile)
         self._write(self._merged)
 
     def close(self, timeout_s: float) -> None:
-        """Write the last time, with what forked children left; from a child, leave it for the parent."""
+        """Write the last time, with what other processes left; in one of those, nothing is left to do."""
         del timeout_s
-        self._notice_fork()
-        if self._closed:
+        if self._closed or os.getpid() != self._process_id:
             return
         self._closed = True
-        if os.getpid() != self._process_id:
-            return
         merged = self._merged or ProfileBuilder().build()
-        for child in self._left_by_children():
-            merged = _joined(merged, child)
+        for part in read_parts(self.parts):
+            merged = joined(merged, part)
         try:
             self._write(merged)
         finally:
-            shutil.rmtree(self._children, ignore_errors=True)
+            shutil.rmtree(self.parts, ignore_errors=True)
         if self._announce and self._path is not None:
             _say(merged, self._path)
         if self._summarise:
             _show(merged)
 
-    def _notice_fork(self) -> None:
-        """In a child: what was merged so far is the parent's to report."""
-        if os.getpid() != self._merged_by:
-            self._merged, self._merged_by, self._closed = None, os.getpid(), False
-
     def _write(self, profile: Profile) -> None:
-        in_child = os.getpid() != self._process_id
-        path = self._children / f"{os.getpid()}.profile" if in_child else self._path
-        if in_child and not self._children.is_dir():
-            return  # the parent has ended and written the file
-        if path is None or (self._encode is None and not in_child):
+        if self._path is None or self._encode is None:
             return
         try:
-            _replace(
-                path, wire.encode(profile) if in_child or self._encode is None else self._encode(profile)
-            )
+            replace_file(self._path, self._encode(profile))
         except OSError as error:
-            raise ReportError(f"cannot write {path}: {error.strerror}") from error
-
-    def _left_by_children(self) -> list[Profile]:
-        found = []
-        for path in sorted(self._children.glob("*.profile")):
-            with suppress(OSError, wire.WireError):
-                found.append(wire.decode(path.read_bytes()))
-        return found
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write so that a reader, or a crash, finds the old content or the new, never half of it."""
-    if path.exists() and not path.is_file():  # /dev/stdout and the like
-        path.write_bytes(content)
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _joined(first: Profile, second: Profile) -> Profile:
-    a, b = first.header, second.header
-    if not first.sample_node:
-        return second
-    header = replace(
-        a,
-        start_ns=min(a.start_ns, b.start_ns),
-        end_ns=max(a.end_ns, b.end_ns),
-        limits=tuple(sorted({*a.limits, *b.limits})),
-    )
-    return merge([first, second], header)
+            raise ReportError(f"cannot write {self._path}: {error.strerror}") from error
 
 
 def _say(profile: Profile, path: Path) -> None:
