@@ -37,7 +37,7 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None, found: Iterable[EntryPoint] | None = None) -> int:
     """Run one subcommand of ``argv`` (default: the process's own) and return its exit status."""
     commands = _by_name(entry_points(group=GROUP) if found is None else found)
-    if not commands:
+    if found is None and not commands:
         sys.stderr.write("kibitz: no command is registered here: install the package (pip install kibitz)\n")
         return USAGE_ERROR
     arguments = list(sys.argv[1:] if argv is None else argv)
