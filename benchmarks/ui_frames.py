@@ -29,7 +29,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from kibitz_agent.flamegraph import asset, inline_script
+from kibitz_agent.flamegraph import asset, inline_script, pack
 
 PACKAGES = ("flamebearer@1.1.3", "speedscope@1.25.0", "d3-flame-graph@5.0.0", "d3@7.9.0")
 ARGUMENTS = [
@@ -91,16 +91,16 @@ def name_of(index: int) -> str:
 
 
 def payload(nodes: Nodes) -> dict[str, Any]:
-    """The tree as our renderer takes it."""
+    """The tree as our renderer takes it, packed."""
     names = sorted({name for _, name, _ in nodes})
     place = {name: index for index, name in enumerate(names)}
-    return {
+    return pack({
         "version": 1, "title": "benchmark", "subtitle": "", "start": 0, "end": 1, "notes": [],
         "strings": ["", *map(name_of, names)],
         "frames": {"name": list(range(1, len(names) + 1)), "file": [0] * len(names), "line": [0] * len(names)},
         "nodes": {"parent": [parent for parent, _, _ in nodes], "frame": [place[name] for _, name, _ in nodes]},
         "values": [{"name": "samples", "unit": "count", "self": [self for _, _, self in nodes]}],
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def children_and_totals(nodes: Nodes) -> tuple[list[list[int]], list[int]]:

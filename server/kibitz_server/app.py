@@ -16,6 +16,7 @@ from kibitz_server.api import ApiError, aws, ours, pyroscope
 from kibitz_server.api.aws import reviews_edge
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.auth.tokens import Tokens
+from kibitz_server.compression import compress
 from kibitz_server.config import Config
 from kibitz_server.ingest import MAX_COMPRESSED_BYTES
 from kibitz_server.metrics import Gauge, Metrics
@@ -59,6 +60,7 @@ def create_app(
     open_prefixes = (*(f"/{name}/" for name in mounts), *(("/uploads/",) if reviews else ()))
     security.guard(app, config, tokens, open_prefixes)
     observe(app, store)
+    compress(app)
     for blueprint in (aws.profiler(), ours.api, pyroscope.api, group_pages.pages, login.pages):
         app.register_blueprint(blueprint)
     if reviews is not None:

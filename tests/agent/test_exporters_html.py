@@ -30,7 +30,7 @@ def test_no_name_can_leave_the_data() -> None:
     assert text.count("</script>") == 2
     assert "<img" not in text
     assert "<!--" not in text
-    assert hostile in data_of(text)["strings"]
+    assert hostile in data_of(text)["names"]
 
 
 def test_the_policy_allows_exactly_this_script_and_this_style() -> None:

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 
-from kibitz_agent.flamegraph import asset, inline_script, payload
+from kibitz_agent.flamegraph import asset, inline_script, pack, payload
 from kibitz_agent.profile import Profile
 
 MAX_NODES = 32_768
@@ -39,7 +39,7 @@ _PAGE = """<!DOCTYPE html>
 
 def encode(profile: Profile) -> bytes:
     """The page as UTF-8. Its policy allows exactly its own script and style, so no name in it can run or load anything."""
-    data = payload(profile, max_nodes=MAX_NODES)
+    data = pack(payload(profile, max_nodes=MAX_NODES))
     script = inline_script() + _START
     style = _STYLE + asset("flamegraph.css")
     page = _PAGE.format(

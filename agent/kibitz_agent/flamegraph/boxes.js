@@ -5,17 +5,44 @@ import { lastAtOrBelow } from "./model.js";
 /**
  * The boxes of levels `from .. to - 1` over the value range `view.start .. view.end` on `width` pixels.
  *
- * Returns columns, one entry a box: `slot` (the first one), `count` (slots in it), `narrow` (1: a run of neighbours
+ * Returns columns, `length` entries of each in use, one a box: `slot` (the first one), `count` (slots in it), `narrow` (1: a run of neighbours
  * below a pixel each, to be drawn as a marked box), `level`, `left`, `right` (pixels, right exclusive, clipped).
  * Boxes of a level neither overlap nor leave out anything of value: a sliver beside a wide box, for which rounding
  * leaves no pixel, is counted to that box. Costs width x levels x log(nodes) at most, however many nodes there are.
  */
 export function visibleBoxes(layout, view, width, from, to) {
-  const boxes = { slot: [], count: [], narrow: [], level: [], left: [], right: [] };
+  const boxes = new Boxes();
   for (let level = Math.max(0, from); level < Math.min(to, layout.levels); level++) {
     addLevel(boxes, layout, view, width, level);
   }
   return boxes;
+}
+
+// Columns of whole numbers that grow together; `length` entries of each are used.
+class Boxes {
+  constructor() {
+    this.length = 0;
+    this.grow(2048);
+  }
+
+  grow(room) {
+    for (const name of ["slot", "count", "narrow", "level", "left", "right"]) {
+      const wider = new Int32Array(room);
+      if (this.length) wider.set(this[name]);
+      this[name] = wider;
+    }
+  }
+
+  add(slot, count, narrow, level, left, right) {
+    if (this.length === this.slot.length) this.grow(2 * this.length);
+    const k = this.length++;
+    this.slot[k] = slot;
+    this.count[k] = count;
+    this.narrow[k] = narrow;
+    this.level[k] = level;
+    this.left[k] = left;
+    this.right[k] = right;
+  }
 }
 
 function addLevel(boxes, layout, view, width, level) {
@@ -32,17 +59,10 @@ function addLevel(boxes, layout, view, width, level) {
     slot = narrow ? endOfRun(layout, slot + 1, end, view, scale) : slot + 1;
     const left = Math.max(edge, Math.min(width - 1, pixel(x[first])));
     const right = Math.min(width, Math.max(pixel(x[slot - 1] + total[slot - 1]), pixel(x[first]) + 1));
-    if (right <= left) {
-      if (edge > 0) boxes.count[boxes.count.length - 1] += slot - first;
-      continue;
-    }
-    boxes.slot.push(first);
-    boxes.count.push(slot - first);
-    boxes.narrow.push(narrow ? 1 : 0);
-    boxes.level.push(level);
-    boxes.left.push(left);
-    boxes.right.push(right);
-    edge = right;
+    if (right > left) {
+      boxes.add(first, slot - first, narrow ? 1 : 0, level, left, right);
+      edge = right;
+    } else if (edge > 0) boxes.count[boxes.length - 1] += slot - first;
   }
 }
 

@@ -34,15 +34,23 @@ const TEXT = {
   dark: { normal: "#f4f4f8", match: "#1b0820", faded: "#a0a3b3" },
 };
 
-/** The colours of one theme ("light", "dark"): `hex` strings, `pixels` as little-endian RGBA, `text` per kind. */
+/** How many colours a theme has. */
+export const COLOURS = FIRST_FRAME + 4 * HUES * SHADES;
+
+/**
+ * The colours of one theme ("light", "dark"), by index: `hex(index)` as "#rrggbb", `pixel(index)` as little-endian RGBA,
+ * each worked out when it is first asked for; `text` per kind.
+ */
 export function themeColours(theme) {
-  const hex = [...SPECIALS[theme], ...CHANGES[theme]];
-  for (const chroma of CHROMA[theme]) {
-    for (let hue = 0; hue < HUES; hue++) {
-      for (const lightness of LIGHTNESS[theme]) hex.push(oklch(lightness, chroma, (hue * 360) / HUES + 12));
-    }
-  }
-  return { hex, pixels: Uint32Array.from(hex, toPixel), text: TEXT[theme] };
+  const fixed = [...SPECIALS[theme], ...CHANGES[theme]];
+  const pixels = new Uint32Array(COLOURS); // 0: not asked for yet; an opaque pixel is never 0
+  const hex = (index) => fixed[index] ?? frameColour(theme, index - FIRST_FRAME);
+  return { hex, pixel: (index) => pixels[index] || (pixels[index] = toPixel(hex(index))), text: TEXT[theme] };
+}
+
+function frameColour(theme, index) {
+  const [shade, hue, strength] = [index % SHADES, Math.floor(index / SHADES) % HUES, Math.floor(index / SHADES / HUES)];
+  return oklch(LIGHTNESS[theme][shade], CHROMA[theme][strength], (hue * 360) / HUES + 12);
 }
 
 /** The colour index of a function: hue by its top-level package, shade by its name, strength by its origin. */

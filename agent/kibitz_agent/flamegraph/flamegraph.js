@@ -7,7 +7,7 @@
 import { visibleBoxes } from "./boxes.js";
 import { themeColours } from "./colour.js";
 import { changesOf, compared, formatChange } from "./compare.js";
-import { formatPlace, formatShare, formatValue, plainText } from "./format.js";
+import { formatPlace, formatShare, formatValue, grouped, plainText } from "./format.js";
 import { listen } from "./input.js";
 import { openMenu } from "./menu.js";
 import {
@@ -51,7 +51,7 @@ export class FlameGraph {
     this.stopListening = listen(this);
     this.repaint = () => this.applyTheme();
     this.dark.addEventListener("change", this.repaint);
-    this.resizing = new ResizeObserver(() => this.redraw());
+    this.resizing = new ResizeObserver(() => this.painter.fits(this.parts.stage) || this.redraw());
     this.resizing.observe(this.parts.stage);
     this.applyTheme();
     this.setPayload(payload, options.baseline ?? null);
@@ -66,7 +66,6 @@ export class FlameGraph {
     const wanted = this.tree ? this.value : this.options.value;
     this.source = source;
     this.payload = payload;
-    this.painter.setTree(source);
     this.shapeTree(Math.max(0, source.values.findIndex(({ name }) => name === wanted)));
     this.describe();
     this.showLayout();
@@ -77,7 +76,8 @@ export class FlameGraph {
     const kept = keep && this.tree && {
       focus: keysTo(this.tree, this.focus), selected: keysTo(this.tree, Math.max(0, this.selected)),
     };
-    this.base = withoutFrames(this.source, Uint8Array.from(this.source.name, (name) => (this.hidden.has(name) ? 1 : 0)));
+    const { source, hidden } = this;
+    this.base = hidden.size ? withoutFrames(source, Uint8Array.from(source.name, (name) => (hidden.has(name) ? 1 : 0))) : source;
     this.tree = treeInView(this.base, this.shape.view, this.source.name.indexOf(this.shape.inspect));
     this.painter.setTree(this.tree);
     this.layout = layOut(this.tree, which);
@@ -203,7 +203,7 @@ export class FlameGraph {
   }
 
   get matchCount() {
-    return this.matches.nodes.length;
+    return this.matches.count;
   }
 
   get matchShare() {
@@ -212,8 +212,8 @@ export class FlameGraph {
 
   /** Goes to the next (1) or previous (-1) match, left to right, and zooms out or in so that it can be seen. */
   step(by) {
+    if (!this.matchCount) return;
     const { nodes } = this.matches;
-    if (!nodes.length) return;
     const from = this.matchAt < 0 && by < 0 ? 0 : this.matchAt;
     this.matchAt = (from + by + nodes.length) % nodes.length;
     this.reveal(nodes[this.matchAt]);
@@ -348,8 +348,9 @@ export class FlameGraph {
     const level = Math.floor((py + stage.scrollTop) / this.painter.rowHeight);
     const { boxes } = this.boxesOf(this.view, level, level + 1);
     const at = px * this.painter.ratio;
-    const k = boxes.left.findIndex((left, index) => at >= left && at < boxes.right[index]);
-    return k < 0 || !(this.layout.sum > 0) ? null : this.box(boxes, k);
+    let k = 0;
+    while (k < boxes.length && !(at >= boxes.left[k] && at < boxes.right[k])) k++;
+    return k === boxes.length || !(this.layout.sum > 0) ? null : this.box(boxes, k);
   }
 
   box(boxes, k) {
@@ -368,7 +369,7 @@ export class FlameGraph {
     const { top, first, levels } = this.rows();
     const { ratio, rowHeight } = this.painter;
     const { boxes } = this.boxesOf(this.target, first, first + levels);
-    return boxes.slot.map((_, k) => {
+    return Array.from({ length: boxes.length }, (_, k) => {
       const box = this.box(boxes, k);
       return {
         ...box,
@@ -418,7 +419,7 @@ export class FlameGraph {
     const { tree, layout } = this;
     const frame = tree.frame[box.node];
     if (box.narrow && box.count > 1) {
-      name.textContent = `${box.count.toLocaleString("en-US")} narrow frames side by side`;
+      name.textContent = `${grouped(box.count)} narrow frames side by side`;
       make("p", "kb-tip-place", tooltip).textContent = "Click to zoom to them";
     } else {
       name.textContent = plainText(tree.name[frame], 500);
@@ -556,7 +557,7 @@ export class FlameGraph {
     else if (!some) found.textContent = "no match";
     else {
       const at = this.matchAt < 0 ? "" : `${this.matchAt + 1} of `;
-      const count = `${at}${this.matchCount.toLocaleString("en-US")} ${this.matchCount === 1 ? "match" : "matches"}`;
+      const count = `${at}${grouped(this.matchCount)} ${this.matchCount === 1 ? "match" : "matches"}`;
       found.textContent = `${count}, ${formatShare(this.matches.covered, this.layout.sum)}`;
     }
     this.redraw();
@@ -564,10 +565,7 @@ export class FlameGraph {
 
   // The picture first: the table is worked out once it has been presented.
   showTable() {
-    if (this.drawn) this.fillTable();
-    else if (!this.tableRequest) {
-      this.tableRequest = requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => this.fillTable())));
-    }
+    this.tableRequest ||= requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => this.fillTable())));
   }
 
   countFunctions() {
@@ -596,6 +594,10 @@ export class FlameGraph {
 
   showPath() {
     const { path, reset } = this.parts;
+    const whole = this.target.end - this.target.start >= this.layout.sum;
+    reset.disabled = this.focus === 0 && whole;
+    if (this.pathShown === this.focus && this.pathLayout === this.layout) return;
+    [this.pathShown, this.pathLayout] = [this.focus, this.layout];
     const nodes = pathTo(this.tree, this.focus);
     const shown = nodes.length > PATH_SHOWN + 1 ? [nodes[0], -1, ...nodes.slice(-PATH_SHOWN)] : nodes;
     path.replaceChildren();
@@ -610,8 +612,6 @@ export class FlameGraph {
       if (node === this.focus) step.setAttribute("aria-current", "location");
       step.addEventListener("click", () => this.zoom(node));
     }
-    const whole = this.target.end - this.target.start >= this.layout.sum;
-    reset.disabled = this.focus === 0 && whole;
   }
 
   moveView(target, atOnce = false) {

@@ -4,11 +4,16 @@ const TIME = [[60e9, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
 const BYTES = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]];
 const SCALES = { nanoseconds: TIME, bytes: BYTES };
 
+/** A whole number with thousands separators; toLocaleString takes 20 ms when it is first called. */
+export function grouped(number) {
+  return String(Math.round(number)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
 /** `1_234_000` nanoseconds is "1.23 ms"; counts get thousands separators; an unknown unit is named. */
 export function formatValue(value, unit) {
   const scale = SCALES[unit];
   if (!scale) {
-    const number = Math.round(value).toLocaleString("en-US");
+    const number = grouped(value);
     return unit === "count" ? number : `${number} ${unit}`;
   }
   if (!value) return `0 ${scale === TIME ? "s" : "B"}`;
@@ -19,7 +24,7 @@ export function formatValue(value, unit) {
 
 function threeDigits(number) {
   const size = Math.abs(number);
-  if (size >= 1000) return Math.round(number).toLocaleString("en-US");
+  if (size >= 1000) return grouped(number);
   return number.toFixed(size >= 100 || Number.isInteger(number) ? 0 : size >= 10 ? 1 : 2);
 }
 
@@ -42,7 +47,7 @@ const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 export function plainText(text, limit = Infinity) {
   const cut = text.length > limit ? text.slice(0, limit) : text;
   const shown = cut.replace(UNSAFE, (c) => SHORT[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  return cut === text ? shown : `${shown}… (${text.length.toLocaleString("en-US")} characters)`;
+  return cut === text ? shown : `${shown}… (${grouped(text.length)} characters)`;
 }
 
 /** `shop.pricing:Cart.total` in its two parts; a name without a colon is all function. */

@@ -1,13 +1,21 @@
 // The call tree as typed arrays, and its layout for one value: pure functions, no DOM.
 
+import { unpack } from "./packing.js";
+
 /**
- * A tree from a payload: `parent`, `frame` per node; `name`, `file`, `line` per frame; `values` with `self` per node.
- * Throws a TypeError that names the field when the payload breaks its own rules.
+ * A tree from a payload: `parent`, `frame` per node; `name`, `file`, `line` per frame; `values` with `self` per node;
+ * `depth` per node where nodes are in preorder. Throws a TypeError that names the field when the payload breaks its rules.
  */
 export function decodeTree(payload) {
-  if (payload === null || typeof payload !== "object" || payload.version !== 1) {
-    throw new TypeError(`flame graph payload: expected version 1, found ${payload && payload.version}`);
-  }
+  const version = payload && payload.version;
+  if (version !== 1 && version !== 2) throw new TypeError(`flame graph payload: expected version 1 or 2, found ${version}`);
+  if (version === 2) return unpack(payload);
+  const tree = fromColumns(payload);
+  checkTree(tree);
+  return tree;
+}
+
+function fromColumns(payload) {
   const { strings, frames, nodes } = payload;
   const text = (index, field) => {
     if (typeof strings[index] !== "string") throw new TypeError(`${field}: no string ${index}`);
@@ -15,7 +23,7 @@ export function decodeTree(payload) {
   };
   const parent = new Int32Array(nodes.parent);
   const frame = new Uint32Array(nodes.frame);
-  const tree = {
+  return {
     count: parent.length,
     parent,
     frame,
@@ -24,8 +32,6 @@ export function decodeTree(payload) {
     line: Array.from(frames.line),
     values: payload.values.map(({ name, unit, self }) => ({ name, unit, self: new Float64Array(self) })),
   };
-  checkTree(tree);
-  return tree;
 }
 
 function checkTree({ count, parent, frame, name, values }) {
@@ -51,15 +57,73 @@ function checkTree({ count, parent, frame, name, values }) {
  * node is empty. Siblings touch, so a level is sorted by x and can be searched in O(log n).
  */
 export function layOut(tree, which) {
-  const { count, parent } = tree;
-  const self = tree.values[which].self;
-  const sums = new Float64Array(count);
-  for (let node = 0; node < count; node++) sums[node] = self[node] > 0 ? self[node] : 0;
-  const up = tree.up ?? null;
+  const { self, least } = tree.values[which];
+  const sums = self.slice();
+  if (least !== 0) sums.forEach((value, node) => (sums[node] = value > 0 ? value : 0));
+  const placed = tree.depth ? placeInOrder(tree, sums) : placeByLevel(tree, addUp(tree, sums));
+  const layout = { tree, which, self, levels: placed.start.length - 1, size: placed.node.length, rootLevel: 0, sum: sums[0], ...placed };
+  let children = placed.children ?? null;
+  // Lists of children are made when someone first asks for them.
+  Object.defineProperty(layout, "children", { get: () => (children ??= childLists(tree, sums)), enumerable: true });
+  return tree.up ? withCallers(layout, sums) : layout;
+}
+
+function addUp({ count, parent, up = null }, sums) {
   for (let node = count - 1; node > 0; node--) {
     if (!(up && up[node] && parent[node] === 0)) sums[parent[node]] += sums[node];
   }
+  return sums;
+}
+
+// Nodes in preorder whose siblings are in order already, which is how they come: two passes, and nothing to sort.
+function placeInOrder(tree, sums) {
+  const { count, parent, depth, deepest } = tree;
+  const wider = new Float64Array(deepest + 2);
+  const at = new Int32Array(deepest + 2);
+  let sorted = true;
+  for (let node = count - 1; node > 0; node--) {
+    const sum = sums[node]; // no destructuring here: it is slow until the loop is compiled
+    const level = depth[node];
+    sums[parent[node]] += sum;
+    if (sum > 0) at[level]++;
+    if (sum < wider[level]) sorted = false;
+    wider[level] = sum;
+    wider[level + 1] = 0;
+  }
+  return sorted ? placeSorted(tree, sums, at) : placeByLevel(tree, sums);
+}
+
+// `at`: how many nodes each level holds; here it becomes where the next one goes.
+function placeSorted({ count, depth, deepest }, sums, at) {
+  at[0] = 1;
+  const start = [];
+  let size = 0;
+  for (let level = 0; at[level] > 0; level++) {
+    start.push(size);
+    [at[level], size] = [size, size + at[level]];
+  }
+  const [node, x, total] = [new Int32Array(size), new Float64Array(size), new Float64Array(size)];
+  const slot = new Int32Array(count).fill(-1);
+  const left = new Float64Array(deepest + 2);
+  for (let here = 0; here < count; here++) {
+    const sum = sums[here];
+    if (sum === 0 && here > 0) continue;
+    const level = depth[here];
+    const to = at[level]++;
+    slot[here] = to;
+    node[to] = here;
+    x[to] = left[level];
+    total[to] = sum;
+    left[level + 1] = left[level];
+    left[level] += sum;
+  }
+  return { node, x, total, slot, start: Int32Array.from([...start, size]) };
+}
+
+function placeByLevel(tree, sums) {
+  const { count, up = null } = tree;
   const children = childLists(tree, sums);
+  const { first, list } = children;
   const node = new Int32Array(count);
   const x = new Float64Array(count);
   const total = new Float64Array(count);
@@ -78,7 +142,6 @@ export function layOut(tree, which) {
     start.push(to);
     for (let above = from; above < to; above++) {
       let left = x[above];
-      const { first, list } = children;
       for (let k = first[node[above]]; k < first[node[above] + 1]; k++) {
         const child = list[k];
         if (sums[child] <= 0) break;
@@ -89,11 +152,8 @@ export function layOut(tree, which) {
     }
     from = to;
   }
-  const layout = {
-    tree, which, self, children, slot, start: Int32Array.from(start), levels: start.length - 1, size: filled, rootLevel: 0,
-    node: node.subarray(0, filled), x: x.subarray(0, filled), total: total.subarray(0, filled), sum: sums[0],
-  };
-  return up ? withCallers(layout, sums) : layout;
+  const part = (column) => column.subarray(0, filled);
+  return { node: part(node), x: part(x), total: part(total), slot, start: Int32Array.from(start), children };
 }
 
 // Sets the levels of callers (`tree.up`) above the root, the farthest at the top.
@@ -127,7 +187,9 @@ function withCallers(layout, sums) {
   const start = [0];
   for (const row of levels) start.push(start.at(-1) + row.length);
   for (const end of layout.start.subarray(1)) start.push(end + callers.length);
-  return { ...layout, ...joined, size, start: Int32Array.from(start), levels: start.length - 1, rootLevel: levels.length };
+  return Object.assign(layout, joined, {
+    size, start: Int32Array.from(start), levels: start.length - 1, rootLevel: levels.length,
+  });
 }
 
 /** The widest child of `node` (or -1); for the root of an inspected function, of its callers when `up`. */
@@ -140,13 +202,27 @@ export function widestChild({ tree, children, slot }, node, up) {
   return -1;
 }
 
-function childLists({ count, parent, frame, name }, sums) {
+// Each frame's place when frames are sorted by name; the frame itself where they are so already.
+function ranks(tree) {
+  if (tree.rank !== undefined) return tree.rank;
+  const { name } = tree;
+  const rank = new Uint32Array(name.length).map((_, frame) => frame);
+  if (name.some((text, k) => k > 0 && text < name[k - 1])) {
+    const order = rank.slice().sort((a, b) => (name[a] < name[b] ? -1 : name[a] > name[b] ? 1 : a - b));
+    order.forEach((frame, place) => (rank[frame] = place));
+  }
+  return (tree.rank = rank);
+}
+
+function childLists(tree, sums) {
+  const { count, parent, frame } = tree;
+  const rank = ranks(tree);
   const first = new Int32Array(count + 2);
   for (let node = 1; node < count; node++) first[parent[node] + 2]++;
   for (let node = 0; node <= count; node++) first[node + 1] += first[node];
   const list = new Int32Array(Math.max(0, count - 1));
   for (let node = 1; node < count; node++) list[first[parent[node] + 1]++] = node;
-  const wider = (a, b) => sums[b] - sums[a] || (name[frame[a]] < name[frame[b]] ? -1 : 1);
+  const wider = (a, b) => sums[b] - sums[a] || rank[frame[a]] - rank[frame[b]];
   for (let node = 0; node < count; node++) sortPart(list, first[node], first[node + 1], wider);
   return { first, list };
 }
@@ -222,8 +298,25 @@ export function nodeByKeys(layout, keys) {
  * counted once per stack, so no total exceeds the whole. `widest` is the node where it takes most.
  */
 export function functionsOf(layout) {
-  const { tree, children, slot, total } = layout;
-  const rows = new Map();
+  const { tree, slot, total, self: spent } = layout;
+  const frames = tree.name.length;
+  const [self, totals, widest] = [new Float64Array(frames), new Float64Array(frames), new Int32Array(frames).fill(-1)];
+  walk(layout, (node, outermost) => {
+    const frame = tree.frame[node];
+    const all = total[slot[node]];
+    if (spent[node] > 0) self[frame] += spent[node];
+    if (outermost) totals[frame] += all;
+    if (widest[frame] < 0 || all > total[slot[widest[frame]]]) widest[frame] = node;
+  });
+  const rows = [];
+  for (let frame = 0; frame < frames; frame++) {
+    if (widest[frame] >= 0) rows.push({ frame, self: self[frame], total: totals[frame], widest: widest[frame] });
+  }
+  return rows.sort((a, b) => b.self - a.self || b.total - a.total || total[slot[b.widest]] - total[slot[a.widest]]);
+}
+
+// Visits every node that has something, each before those below it, and says whether none above has the same frame.
+function walk({ tree, children, slot }, visit) {
   const active = new Uint32Array(tree.name.length);
   const pending = [0];
   while (pending.length) {
@@ -233,23 +326,11 @@ export function functionsOf(layout) {
       continue;
     }
     const frame = tree.frame[at];
-    if (at > 0) countNode(rows, layout, at, active[frame] === 0);
+    if (at > 0) visit(at, active[frame] === 0);
     active[frame]++;
     pending.push(~at);
     for (let k = children.first[at]; k < children.first[at + 1]; k++) {
       if (slot[children.list[k]] >= 0) pending.push(children.list[k]);
     }
   }
-  const widest = (row) => total[slot[row.widest]];
-  return [...rows.values()].sort((a, b) => b.self - a.self || b.total - a.total || widest(b) - widest(a));
-}
-
-function countNode(rows, layout, node, outermost) {
-  const frame = layout.tree.frame[node];
-  let row = rows.get(frame);
-  if (!row) rows.set(frame, (row = { frame, self: 0, total: 0, widest: node }));
-  row.self += Math.max(0, layout.self[node]) || 0;
-  const all = layout.total[layout.slot[node]];
-  if (outermost) row.total += all;
-  if (all > layout.total[layout.slot[row.widest]]) row.widest = node;
 }

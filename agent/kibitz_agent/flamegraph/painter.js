@@ -7,7 +7,8 @@ import { plainText, splitName } from "./format.js";
 export const ROW_HEIGHT = 20;
 const TEXT_MARGIN = 5;
 const LEAST_TEXT = 26;
-const FONT = 'ui-monospace, "SF Mono", "Cascadia Mono", "JetBrains Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace';
+const SHORT_BOX = 24; // up to here a loop is faster than fill()
+const FONT = "Menlo, Consolas, monospace"; // each name that is missing costs the first picture a look-up
 
 /**
  * Paints one frame at a time. A level costs one row of pixels (`putImageData`, stretched without smoothing), so a
@@ -42,6 +43,12 @@ export class Painter {
     this.letter = this.context.measureText("M".repeat(40)).width / 40;
   }
 
+  /** Whether the picture has the size of `stage` already. */
+  fits({ clientWidth, clientHeight }) {
+    const { canvas, ratio } = this;
+    return Math.round(clientWidth * ratio) === canvas.width && Math.round(clientHeight * ratio) === canvas.height;
+  }
+
   /** A level's height in CSS pixels: whole device pixels, so that rows stay sharp at any zoom. */
   get rowHeight() {
     return this.row / this.ratio;
@@ -52,9 +59,8 @@ export class Painter {
     this.tree = tree;
     if (this.names === tree.name) return;
     this.names = tree.name;
-    this.colour = new Uint16Array(tree.name.length);
-    for (let frame = 0; frame < tree.name.length; frame++) this.colour[frame] = colourIndex(tree.name[frame], tree.file[frame]);
-    if (tree.count) this.colour[tree.frame[0]] = SPECIAL.root;
+    this.colour = new Uint16Array(tree.name.length); // 0: not worked out yet
+    this.root = tree.count ? tree.frame[0] : -1;
     this.labels = new Map();
   }
 
@@ -65,7 +71,7 @@ export class Painter {
   draw(scene) {
     const { context, row } = this;
     const { width, height } = this.canvas;
-    context.fillStyle = scene.colours.hex[SPECIAL.gap];
+    context.fillStyle = scene.colours.hex(SPECIAL.gap);
     context.fillRect(0, 0, width, height);
     const y0 = scene.firstLevel * row - Math.round(scene.top * this.ratio);
     this.drawBoxes(scene, y0);
@@ -74,43 +80,48 @@ export class Painter {
   }
 
   drawBoxes(scene, y0) {
-    const { boxes, colours, firstLevel } = scene;
+    const { boxes, layout, colours, firstLevel, changes } = scene;
     const width = this.canvas.width;
     const levels = Math.min(scene.levels, this.strip.height);
-    const gap = colours.pixels[SPECIAL.gap];
+    const gap = colours.pixel(SPECIAL.gap);
     this.pixels.fill(gap, 0, width * levels);
-    for (let k = 0; k < boxes.slot.length; k++) {
-      const offset = (boxes.level[k] - firstLevel) * width;
-      if (boxes.level[k] - firstLevel >= levels) break;
-      const [left, right] = [offset + boxes.left[k], offset + boxes.right[k]];
-      if (boxes.narrow[k]) this.stipple(left, right, this.runMatches(scene, k), colours.pixels);
-      else if (scene.changes?.(scene.layout.node[boxes.slot[k]]).gone) this.hatch(left, right, colours.pixels);
-      else this.pixels.fill(colours.pixels[this.boxColour(scene, k)], left, right - (right - left > 3 ? 1 : 0));
+    for (let k = 0; k < boxes.length; k++) {
+      const level = boxes.level[k] - firstLevel;
+      if (level >= levels) break;
+      const left = level * width + boxes.left[k];
+      const right = level * width + boxes.right[k];
+      if (boxes.narrow[k]) this.stipple(left, right, this.runMatches(scene, k), colours);
+      else if (changes && changes(layout.node[boxes.slot[k]]).gone) this.hatch(left, right, colours);
+      else this.box(colours.pixel(this.boxColour(scene, k)), left, right - (right - left > 3 ? 1 : 0));
     }
     if (levels < 1) return;
     this.stripContext.putImageData(this.image, 0, 0, 0, 0, width, levels);
     this.context.imageSmoothingEnabled = false;
     this.context.drawImage(this.strip, 0, 0, width, levels, 0, y0, width, levels * this.row);
-    this.context.fillStyle = colours.hex[SPECIAL.gap];
+    this.context.fillStyle = colours.hex(SPECIAL.gap);
     const line = Math.max(1, Math.round(this.ratio));
     for (let level = 1; level <= levels; level++) {
       this.context.fillRect(0, y0 + level * this.row - line, width, line);
     }
   }
 
-  // A frame that is only in the profile compared with.
-  hatch(left, right, pixels) {
-    for (let at = left; at < right - 1; at++) this.pixels[at] = pixels[(at - left) % 8 < 5 ? SPECIAL.same - 2 : SPECIAL.same];
+  box(pixel, left, right) {
+    if (right - left > SHORT_BOX) this.pixels.fill(pixel, left, right);
+    else for (let at = left; at < right; at++) this.pixels[at] = pixel;
   }
 
-  stipple(left, right, matches, pixels) {
+  // A frame that is only in the profile compared with.
+  hatch(left, right, colours) {
+    for (let at = left; at < right - 1; at++) this.pixels[at] = colours.pixel((at - left) % 8 < 5 ? SPECIAL.same - 2 : SPECIAL.same);
+  }
+
+  stipple(left, right, matches, colours) {
     if (matches) {
-      this.pixels.fill(pixels[SPECIAL.mergedMatch], left, right);
+      this.pixels.fill(colours.pixel(SPECIAL.mergedMatch), left, right);
       return;
     }
-    for (let at = left; at < right; at++) {
-      this.pixels[at] = pixels[(at - left) % 4 < 2 ? SPECIAL.merged : SPECIAL.mergedAlternate];
-    }
+    const [one, other] = [colours.pixel(SPECIAL.merged), colours.pixel(SPECIAL.mergedAlternate)];
+    for (let at = left; at < right; at++) this.pixels[at] = (at - left) % 4 < 2 ? one : other;
   }
 
   runMatches({ boxes, layout, matched }, k) {
@@ -125,8 +136,13 @@ export class Painter {
     const node = layout.node[boxes.slot[k]];
     const frame = this.tree.frame[node];
     if (!matched && changes) return SPECIAL.same + changeStep(changes(node));
-    if (!matched) return this.colour[frame];
+    if (!matched) return this.colour[frame] || this.frameColour(frame);
     return matched[frame] ? SPECIAL.match : SPECIAL.faded;
+  }
+
+  frameColour(frame) {
+    const { name, file } = this.tree;
+    return (this.colour[frame] = frame === this.root ? SPECIAL.root : colourIndex(name[frame], file[frame]));
   }
 
   drawLabels(scene, y0) {
@@ -135,7 +151,7 @@ export class Painter {
     context.textBaseline = "middle";
     context.direction = "ltr";
     context.font = `${12 * ratio}px ${FONT}`;
-    for (let k = 0; k < boxes.slot.length; k++) {
+    for (let k = 0; k < boxes.length; k++) {
       const room = boxes.right[k] - boxes.left[k] - 2 * TEXT_MARGIN * ratio;
       if (boxes.narrow[k] || room < (LEAST_TEXT - 2 * TEXT_MARGIN) * ratio) continue;
       const frame = this.tree.frame[layout.node[boxes.slot[k]]];

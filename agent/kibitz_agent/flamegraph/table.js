@@ -1,7 +1,7 @@
 // The functions as a table: the picture's full text equivalent, filtered by the same search.
 
 import { formatChange } from "./compare.js";
-import { formatPlace, formatShare, formatValue, plainText, splitName } from "./format.js";
+import { formatPlace, formatShare, formatValue, grouped, plainText, splitName } from "./format.js";
 
 const SHOWN = 200;
 
@@ -63,7 +63,7 @@ export class FunctionTable {
     const rows = [...this.rows].sort((a, b) => Math.abs(b[key]) - Math.abs(a[key]) || b.total - a.total).slice(0, SHOWN);
     this.body.replaceChildren(...rows.map((row) => this.line(row)));
     const left = this.rows.length - rows.length;
-    this.more.textContent = left > 0 ? `and ${left.toLocaleString("en-US")} more: search to narrow them down` : "";
+    this.more.textContent = left > 0 ? `and ${grouped(left)} more: search to narrow them down` : "";
     if (!rows.length) this.more.textContent = "No function matches.";
   }
 

@@ -23,6 +23,7 @@ export function withoutFrames(tree, hidden) {
     count: kept.length,
     parent: Int32Array.from(kept, (node) => (node === 0 ? -1 : place[tree.parent[node]])),
     frame: Uint32Array.from(kept, (node) => tree.frame[node]),
+    depth: tree.depth && Int32Array.from(kept, (node) => tree.depth[node]),
     values: tree.values.map((value) => mapColumns(value, pick)),
   };
 }
@@ -112,6 +113,7 @@ class Growing {
       count: this.parent.length,
       parent: Int32Array.from(this.parent),
       frame: Uint32Array.from(this.frame),
+      depth: undefined,
       values: this.values.map((value) => mapColumns(value, (column) => Float64Array.from(column))),
     };
   }

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from kibitz_agent import flamegraph as renderer
 from kibitz_server import flamegraph, query, settings, slices
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Span, Store
@@ -53,7 +54,10 @@ def watermark(name: str) -> Response:
 
 @api.get("/api/groups/<name>/flamegraph")
 def flame_graph(name: str) -> Response:
-    """The merged flame graph of ``from`` .. ``to`` (epoch seconds or relative, default the last hour)."""
+    """The merged flame graph of ``from`` .. ``to`` (epoch seconds or relative, default the last hour).
+
+    ``packed=1``: in the form of `kibitz_agent.flamegraph.packing`, a tenth of the size.
+    """
     span = _span(name)
     nodes = _number("maxNodes", flamegraph.DEFAULT_NODES, 1, flamegraph.MOST_NODES)
     value = request.args.get("value", "wall")
@@ -61,7 +65,8 @@ def flame_graph(name: str) -> Response:
     names = [kind.name for kind in tree.value_types]
     # A group of pprof profiles may have neither wall nor samples: show what there is.
     chosen = value if value in names or "value" in request.args else names[0]
-    return jsonify(flamegraph.payload(tree, span, chosen, nodes))
+    payload = flamegraph.payload(tree, span, chosen, nodes)
+    return jsonify(renderer.pack(payload, chosen) if _number("packed", 0, 0, 1) else payload)
 
 
 @api.get("/api/groups/<name>/functions")

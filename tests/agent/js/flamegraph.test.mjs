@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { visibleBoxes } from "./flamegraph/boxes.js";
-import { SPECIAL, colourIndex, contrast, originOf, themeColours } from "./flamegraph/colour.js";
-import { formatShare, formatValue, plainText, splitName } from "./flamegraph/format.js";
+import { COLOURS, SPECIAL, colourIndex, contrast, originOf, themeColours } from "./flamegraph/colour.js";
+import { formatShare, formatValue, grouped, plainText, splitName } from "./flamegraph/format.js";
 import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, slotAt } from "./flamegraph/model.js";
 import { changesOf, compared, formatChange } from "./flamegraph/compare.js";
 import { inverted, inspected, withoutFrames } from "./flamegraph/views.js";
@@ -61,14 +61,16 @@ test("a random tree is laid out sorted, inside its parents and adding up", () =>
   }
 });
 
+const used = (boxes, name) => [...boxes[name].subarray(0, boxes.length)];
+
 test("boxes of a level never overlap, cover each slot once and stay within the width", () => {
   for (const [count, width] of [[50, 300], [3000, 120], [3000, 7]]) {
     const layout = layoutOf(randomRows(count, 9));
     const boxes = visibleBoxes(layout, { start: 0, end: layout.sum }, width, 0, layout.levels);
-    const seen = boxes.count.reduce((sum, n) => sum + n, 0);
+    const seen = used(boxes, "count").reduce((sum, n) => sum + n, 0);
     assert.equal(seen, layout.size);
-    assert.ok(boxes.slot.length <= width * layout.levels);
-    for (let k = 0; k < boxes.slot.length; k++) {
+    assert.ok(boxes.length <= width * layout.levels);
+    for (let k = 0; k < boxes.length; k++) {
       assert.ok(boxes.right[k] > boxes.left[k] && boxes.right[k] <= width);
       if (k && boxes.level[k] === boxes.level[k - 1]) assert.ok(boxes.left[k] >= boxes.right[k - 1]);
     }
@@ -78,14 +80,14 @@ test("boxes of a level never overlap, cover each slot once and stay within the w
 test("a level of slivers is one marked box, not nothing", () => {
   const rows = [["all", -1, 0], ...Array.from({ length: 5000 }, (_, k) => [`f${k}`, 0, 1])];
   const boxes = visibleBoxes(layoutOf(rows), { start: 0, end: 5000 }, 100, 1, 2);
-  assert.deepEqual([boxes.narrow, boxes.count, boxes.left, boxes.right], [[1], [5000], [0], [100]]);
+  assert.deepEqual(["narrow", "count", "left", "right"].map((name) => used(boxes, name)), [[1], [5000], [0], [100]]);
 });
 
 test("a zoomed view shows its ancestors over the whole width and nothing outside it", () => {
   const layout = layoutOf(ROWS);
   const boxes = visibleBoxes(layout, { start: 0, end: 6 }, 600, 0, 4);
-  assert.deepEqual(boxes.slot.map((slot) => layout.node[slot]), [0, 1, 3, 5]);
-  assert.deepEqual(boxes.right.slice(0, 3), [600, 600, 600]);
+  assert.deepEqual(used(boxes, "slot").map((slot) => layout.node[slot]), [0, 1, 3, 5]);
+  assert.deepEqual(used(boxes, "right").slice(0, 3), [600, 600, 600]);
 });
 
 test("a function that calls itself is counted once", () => {
@@ -97,10 +99,15 @@ test("a function that calls itself is counted once", () => {
 
 test("a search counts nodes and covers nested matches once", () => {
   const layout = layoutOf(ROWS);
-  const found = (text) => matchNodes(layout, matchFrames(layout.tree, compileSearch(text).test));
+  const found = (text) => {
+    const { nodes, count, covered } = matchNodes(layout, matchFrames(layout.tree, compileSearch(text).test));
+    assert.equal(count, nodes.length);
+    return { nodes, covered };
+  };
   assert.deepEqual(found("WORK"), { nodes: [3, 5], covered: 6 });
   assert.deepEqual(found("/^(idle|small)$/"), { nodes: [4, 2], covered: 4 });
   assert.deepEqual(found("nothing"), { nodes: [], covered: 0 });
+  assert.deepEqual(found(""), { nodes: [], covered: 0 });
   assert.match(compileSearch("/(/").error, /regular expression/i);
   assert.equal(compileSearch("/A/").test("a"), true);
 });
@@ -121,7 +128,7 @@ test("a stack a thousand deep is laid out", () => {
 
 test("a broken payload is refused by the name of its field", () => {
   const broken = (change) => () => decodeTree(change(payload(ROWS)));
-  assert.throws(broken((p) => ({ ...p, version: 2 })), /version 1, found 2/);
+  assert.throws(broken((p) => ({ ...p, version: 3 })), /version 1 or 2, found 3/);
   assert.throws(broken((p) => ({ ...p, nodes: { ...p.nodes, parent: [-1, 2, 0, 1, 1, 3] } })), /nodes.parent\[1\]/);
   assert.throws(broken((p) => ({ ...p, frames: { ...p.frames, name: [1, 2, 3, 4, 99] } })), /frames.name: no string 99/);
   assert.throws(broken((p) => ({ ...p, values: [{ name: "x", unit: "", self: [1] }] })), /values.x/);
@@ -144,19 +151,21 @@ test("nothing invisible and no line end is left in a shown name", () => {
   assert.deepEqual(splitName("operator new: x"), { module: "", qualified: "operator new: x" });
 });
 
+const allColours = (hex) => Array.from({ length: COLOURS }, (_, index) => hex(index));
+
 test("text on every colour has a contrast of 4.5 or more, in light and dark", () => {
   for (const theme of ["light", "dark"]) {
     const { hex, text } = themeColours(theme);
-    const frames = hex.slice(Object.keys(SPECIAL).length);
-    for (const ground of [...frames, hex[SPECIAL.root]]) assert.ok(contrast(ground, text.normal) >= 4.5, `${theme} ${ground}`);
-    assert.ok(contrast(hex[SPECIAL.match], text.match) >= 4.5);
-    assert.ok(contrast(hex[SPECIAL.faded], text.faded) >= 4.5);
+    const frames = allColours(hex).slice(Object.keys(SPECIAL).length);
+    for (const ground of [...frames, hex(SPECIAL.root)]) assert.ok(contrast(ground, text.normal) >= 4.5, `${theme} ${ground}`);
+    assert.ok(contrast(hex(SPECIAL.match), text.match) >= 4.5);
+    assert.ok(contrast(hex(SPECIAL.faded), text.faded) >= 4.5);
     assert.ok(frames.every((colour) => /^#[0-9a-f]{6}$/.test(colour)));
   }
 });
 
 test("the colour says the module and whose it is", () => {
-  const count = themeColours("light").hex.length;
+  const count = COLOURS;
   assert.deepEqual(
     ["/srv/shop/a.py", "/v/lib/python3.12/site-packages/flask/app.py", "/usr/lib/python3.12/json/decoder.py", "<frozen os>", ""].map(originOf),
     ["own", "library", "standard", "standard", "none"],
@@ -283,6 +292,31 @@ test("changes are told with their sign", () => {
 test("text on every colour of a change can be read", () => {
   for (const theme of ["light", "dark"]) {
     const { hex, text } = themeColours(theme);
-    for (let step = -3; step <= 3; step++) assert.ok(contrast(hex[SPECIAL.same + step], text.normal) >= 4.5);
+    for (let step = -3; step <= 3; step++) assert.ok(contrast(hex(SPECIAL.same + step), text.normal) >= 4.5);
   }
+});
+
+test("a packed payload that breaks its own rules is refused by the name of its field", () => {
+  const packed = (change) => ({
+    version: 2, names: ["all", "main"], files: [""], frames: { file: "AA", line: "AA" },
+    calls: { count: "BA", frame: "B" }, nodes: { count: 2, root: 0, up: "A", callee: "A" },
+    values: [{ name: "samples", unit: "count", sum: 3, scale: 3, least: 0, self: "AB" }], ...change,
+  });
+  const nodes = (change) => packed({ nodes: { count: 2, root: 0, up: "A", callee: "A", ...change } });
+  const tree = decodeTree(packed({}));
+  assert.deepEqual([[...tree.parent], [...tree.frame], [...tree.depth], [...tree.values[0].self]], [[-1, 0], [0, 1], [0, 1], [0, 3]]);
+  assert.throws(() => decodeTree(nodes({ up: "B" })), /nodes.up: node 1 would stand above the root/);
+  assert.throws(() => decodeTree(nodes({ up: "" })), /nodes.up: it ends too early/);
+  assert.throws(() => decodeTree(nodes({ up: "AA" })), /nodes.up: it goes on/);
+  assert.throws(() => decodeTree(nodes({ up: "<" })), /nodes.up: no number/);
+  assert.throws(() => decodeTree(nodes({ up: "é" })), /nodes.up/);
+  assert.throws(() => decodeTree(nodes({ callee: "B" })), /nodes.callee: node 1/);
+  assert.throws(() => decodeTree(nodes({ root: 2 })), /nodes: expected/);
+  assert.throws(() => decodeTree(nodes({ count: 0 })), /nodes: expected/);
+  assert.throws(() => decodeTree(packed({ calls: { count: "BA", frame: "C" } })), /calls.frame/);
+  assert.throws(() => decodeTree(packed({ values: [{ name: "x", unit: "", scale: 1, least: 0, self: "A" }] })), /values.x/);
+});
+
+test("whole numbers are grouped by thousands", () => {
+  assert.deepEqual([0, 999, 1000, 1234567.4, -4321].map(grouped), ["0", "999", "1,000", "1,234,567", "-4,321"]);
 });

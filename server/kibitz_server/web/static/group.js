@@ -40,7 +40,7 @@ const BACK_S = { previous: null, day: 86_400, week: 7 * 86_400 };
 function baselineQuery(payload) {
   const page = new URLSearchParams(location.search);
   const back = BACK_S[page.get("compare")];
-  const base = new URLSearchParams();
+  const base = new URLSearchParams({ packed: "1" });
   const name = page.get("base_group") || container.dataset.group;
   if (page.get("base_from")) {
     base.set("from", page.get("base_from"));
@@ -83,8 +83,8 @@ function keepInAddress(shown) {
 async function load() {
   const slow = setTimeout(() => say("Loading…"), SLOW_MS);
   try {
-    const payload = await fetchJson(`/api/groups/${group}/flamegraph?${rangeQuery()}`);
-    const total = payload.values.reduce((sum, value) => sum + value.self.reduce((a, b) => a + b, 0), 0);
+    const payload = await fetchJson(`/api/groups/${group}/flamegraph?packed=1&${rangeQuery()}`);
+    const total = payload.values.reduce((sum, value) => sum + value.sum, 0);
     empty.hidden = total > 0;
     container.hidden = total === 0;
     const comparing = baselineQuery(payload);
