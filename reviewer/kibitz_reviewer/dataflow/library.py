@@ -87,6 +87,8 @@ IDENTITIES = frozenset(
 )
 #: What makes templates that escape what is filled in, if asked to.
 ESCAPING = frozenset({"jinja2.Environment", "jinja2.Template", "jinja2.sandbox.SandboxedEnvironment"})
+#: A file among a request's files, before anything of it is taken.
+UPLOAD = re.compile(r"\b(?:files|FILES)(?:\[\]|\.get\(\)|\.pop\(\))$")
 SHELLS = re.compile(r"(?:^|/)(?:ba|da|z|k|c|fi)?sh$|^cmd(?:\.exe)?$|powershell|pwsh")
 DATABASE = re.compile(
     r"(?i)cur|conn|db|database|sql|engine|session|tx|transaction|query|store|pool|client|manager"
@@ -187,6 +189,8 @@ class Library(Statements):
         if model.kind == "log":
             args = _as_logged(args)
         for value in self._harmed(model, receiver, args, keywords):
+            if model.kind == "path" and any(UPLOAD.search(name) for name in externals(value)):
+                continue  # what was uploaded is opened, not a path that it names
             if self._matters(model, node, value, args, keywords):
                 self.report(model, node, self.sunk(model, value), what)
 

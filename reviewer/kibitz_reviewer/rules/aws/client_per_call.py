@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import is_handler, repeats
 from kibitz_reviewer.engines.text import text_of
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
 MAKERS = (
     "boto3.client",
@@ -108,7 +109,9 @@ class ClientPerCall(Rule):
             elif function is not None and is_handler(module, function) and not _is_kept(module, call):
                 yield self._found(module, call, "for every request")
             elif function is not None and _is_for_one_call(module, function, call):
-                yield self._found(module, call, "for every call of the function")
+                yield replace(
+                    self._found(module, call, "for every call of the function"), confidence=Confidence.MEDIUM
+                )
 
     def _found(self, module: Module, call: ast.Call, when: str) -> Finding:
         message = (

@@ -20,7 +20,7 @@ class PublishBeforeSubscription(Rule):
 
     severity = Severity.LOW
     aliases = ("python/sns-no-bind-subscribe-publish-rule@v1.0",)
-    triggers = ("subscribe",)
+    triggers = ("subscribe", "create_topic")
     noncompliant = (
         """
         import boto3
@@ -30,6 +30,15 @@ class PublishBeforeSubscription(Rule):
             topic = sns.create_topic(Name="news")["TopicArn"]
             sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
             sns.publish(TopicArn=topic, Message=text)  # finding
+        """,
+        """
+        import boto3
+
+        sns = boto3.client("sns")
+
+        def announce(text):
+            topic = sns.create_topic(Name="news")
+            sns.publish(TopicArn=topic["TopicArn"], Message=text)  # finding
         """,
     )
     compliant = (
@@ -67,12 +76,23 @@ class PublishBeforeSubscription(Rule):
                     "get_waiter",
                 )
             ]
-            if made and not waits and _is_topic(module, call):
+            new = _makes_topic(module, keyword(call, "TopicArn", "TargetArn"))
+            if (made or new) and not waits and _is_topic(module, call):
                 yield self.finding(
                     module,
                     call,
                     "The subscription is not there yet, and will not get this. Wait until it is confirmed.",
                 )
+
+
+def _makes_topic(module: Module, node: ast.expr | None) -> bool:
+    """Whether a topic comes from ``create_topic`` of the same function."""
+    value = module.value_of(node) if node is not None else None
+    while isinstance(value, ast.Subscript):
+        value = module.value_of(value.value)
+    if not (isinstance(value, ast.Call) and method(value) == "create_topic"):
+        return False
+    return module.enclosing_function(value) is module.enclosing_function(node or value)
 
 
 def _is_topic(module: Module, call: ast.Call) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Iterator
 
 import libcst as cst
@@ -81,7 +83,7 @@ class DebugMode(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
-        for call in module.calls("flask.Flask().run"):
+        for call in self._runs(module):
             debug = next(
                 (k.value for k in call.keywords if k.arg == "debug"),
                 call.args[2] if len(call.args) > 2 else None,
@@ -106,6 +108,22 @@ class DebugMode(Rule):
                 if ((is_app and key == "DEBUG") or is_setting) and module.constant(assign.value) is True:
                     message = "The debugger lets anyone who meets an error run code. Leave it off."
                     yield self.finding(module, assign, message)
+
+    def _runs(self, module: Module) -> Iterator[ast.Call]:
+        """Calls of ``run`` of what is a Flask application, or is called one where the file does not show it."""
+        for call in module.method_calls("run"):
+            owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+            name = module.qualified_name(owner) or ""
+            if name.startswith("flask.Flask()") or name == "flask.Flask()":
+                yield call
+            elif name.partition(".")[0] in sys.stdlib_module_names or name.startswith(
+                ("uvicorn", "bottle", "sanic")
+            ):
+                continue
+            elif re.search(r"(?i)app(?:lication)?(?:\(.*\))?$", ast.unparse(owner) if owner else "") and (
+                "flask" in module.imported or name.endswith((".app", "create_app()"))
+            ):
+                yield call
 
     def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call):

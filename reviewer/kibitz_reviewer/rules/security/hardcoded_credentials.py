@@ -9,20 +9,45 @@ from collections import Counter
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
 _NAME = re.compile(
     r"(?i)(?:^|_)(?:password|passwd|pwd|passphrase|secret|secret_?key|api_?key|apikey|access_?key|private_?key|auth_?token|access_?token|"
     r"client_?secret|secret_access_key|aws_session_token)$"
 )
+_TOKEN = re.compile(r"(?i)(?:^|_)(?:token|api_token|bearer|signing_key|encryption_key)$")
 _KNOWN = re.compile(
     r"(?:AKIA|ASIA)[0-9A-Z]{16}\Z|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|xox[abprs]-[\w-]{20,}|sk_live_\w{20,}|AIza[\w-]{35}\Z|"
     r"glpat-[\w-]{20,}|-----BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY-----"
 )
 _PLACEHOLDER = re.compile(
-    r"(?i)(?:example|placeholder|change.?me|your|dummy|fake|sample|redacted|todo|xxx|\.\.\.|<.*>|\{.*\}|\$|%|\*{3}|test|secret|password|passwd|none|"
-    r"null|\s|://|^[a-z_.:/-]*$|^[A-Z_.:/-]*$)"
+    r"(?i:example|placeholder|change.?me|replace.?me|your|dummy|fake|sample|redacted|todo|xxx|\.\.\.|<.*>|\{.*\}|\$[{(]|^\$|%[sd(]|\*{3}|test|"
+    r"none|null|\s|://|^[\[<(].*[\])>]$)|^[a-z_.:/-]*$|^[A-Z_.:/-]*$|^(?:[A-Z][a-z]+)+$"
 )
+#: Functions that take a secret by position, and where.
+POSITIONS = {
+    "jwt.encode": 1,
+    "jwt.decode": 1,
+    "jose.jwt.encode": 1,
+    "jose.jwt.decode": 1,
+    "hmac.new": 0,
+    "hmac.digest": 0,
+    "cryptography.fernet.Fernet": 0,
+    "itsdangerous.URLSafeTimedSerializer": 0,
+    "itsdangerous.URLSafeSerializer": 0,
+    "itsdangerous.TimestampSigner": 0,
+    "itsdangerous.Signer": 0,
+    "requests.auth.HTTPBasicAuth": 1,
+    "httpx.BasicAuth": 1,
+    "aiohttp.BasicAuth": 1,
+    "smtplib.SMTP().login": 1,
+    "smtplib.SMTP_SSL().login": 1,
+    "imaplib.IMAP4_SSL().login": 1,
+    "ftplib.FTP().login": 1,
+    "ftplib.FTP_TLS().login": 1,
+    "ldap.initialize().simple_bind_s": 1,
+}
 
 ACCOUNT = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
@@ -74,14 +99,15 @@ class HardcodedCredentials(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
+        named: dict[ast.Constant, str] = {}
         for name, node in _named_texts(module):
-            text = node.value
-            if isinstance(text, str) and _NAME.search(name) and _looks_real(text):
-                confidence = Confidence.HIGH if _entropy(text) > 3.0 else Confidence.MEDIUM
-                yield self._at(module, node, confidence)
-        named = {
-            node for name, node in _named_texts(module) if _NAME.search(name) and _looks_real(str(node.value))
-        }
+            text = _text(node)
+            if (_NAME.search(name) and _looks_real(text)) or (_TOKEN.search(name) and _looks_random(text)):
+                named[node] = text
+        named |= {node: _text(node) for node in _handed_over(module) if _looks_real(_text(node))}
+        for node, text in named.items():
+            confidence = Confidence.HIGH if _entropy(text) > 3.0 else Confidence.MEDIUM
+            yield self._at(module, node, confidence)
         for node in module.nodes(ast.Constant):
             if (
                 node not in named
@@ -106,8 +132,46 @@ class HardcodedCredentials(Rule):
         return self.finding(module, node, message, confidence=confidence)
 
 
+def _handed_over(module: Module) -> Iterator[ast.Constant]:
+    """Constants in the place of a secret: by position, in a pair of name and password, or compared with one."""
+    for call in module.calls(*POSITIONS):
+        place = POSITIONS[module.qualified_name(call.func) or ""]
+        if len(call.args) > place and isinstance(given := call.args[place], ast.Constant):
+            yield given
+    for keyword in module.nodes(ast.keyword):
+        pair = keyword.value
+        if keyword.arg in ("auth", "basic_auth") and isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
+            if isinstance(pair.elts[1], ast.Constant):
+                yield pair.elts[1]
+    for compare in module.nodes(ast.Compare):
+        right, left = compare.comparators[0], compare.left
+        name = left.id if isinstance(left, ast.Name) else left.attr if isinstance(left, ast.Attribute) else ""
+        if _NAME.search(name) and isinstance(compare.ops[0], ast.Eq) and isinstance(right, ast.Constant):
+            yield right
+
+
+def _text(node: ast.Constant) -> str:
+    value = node.value
+    return value.decode("latin-1") if isinstance(value, bytes) else value if isinstance(value, str) else ""
+
+
+def _defaults(module: Module) -> Iterator[tuple[str, ast.Constant]]:
+    """Parameters with a constant as their default."""
+    for function in module.nodes(*FUNCTIONS):
+        arguments = function.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        pairs = [
+            *zip(reversed(positional), reversed(arguments.defaults), strict=False),
+            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+        ]
+        for parameter, default in pairs:
+            if isinstance(default, ast.Constant):
+                yield parameter.arg, default
+
+
 def _named_texts(module: Module) -> Iterator[tuple[str, ast.Constant]]:
-    """Constants with the name they are given: assignments, keyword arguments, keys of dictionaries."""
+    """Constants with the name they are given: assignments, keyword arguments, defaults, keys of dictionaries."""
+    yield from _defaults(module)
     for node in module.nodes(ast.Assign, ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if isinstance(node.value, ast.Constant):
@@ -117,6 +181,8 @@ def _named_texts(module: Module) -> Iterator[tuple[str, ast.Constant]]:
                     if isinstance(target, ast.Name)
                     else target.attr
                     if isinstance(target, ast.Attribute)
+                    else str(module.constant(target.slice, ""))
+                    if isinstance(target, ast.Subscript)
                     else ""
                 )
                 yield name, node.value
@@ -130,7 +196,17 @@ def _named_texts(module: Module) -> Iterator[tuple[str, ast.Constant]]:
 
 
 def _looks_real(text: str) -> bool:
-    return 8 <= len(text) <= 4096 and not _PLACEHOLDER.search(text) and len(set(text)) > 4
+    return 6 <= len(text) <= 4096 and not _PLACEHOLDER.search(text) and len(set(text)) > 4
+
+
+def _looks_random(text: str) -> bool:
+    """Whether a text is long and as disordered as keys are."""
+    return (
+        16 <= len(text) <= 4096
+        and any(c.isdigit() for c in text)
+        and _looks_real(text)
+        and _entropy(text) > 3.2
+    )
 
 
 def _entropy(text: str) -> float:

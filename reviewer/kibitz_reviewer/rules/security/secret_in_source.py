@@ -12,11 +12,14 @@ from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.rule import Finding, Rule, Severity
 
 FORMS = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{50,}|\bglpat-[\\w-]{20,}|\bxox[abprs]-[\\w-]{10,}"
-    r"|\bsk_live_[A-Za-z0-9]{20,}|\brk_live_[A-Za-z0-9]{20,}|\bAIza[\\w-]{35}\b|\bSG\\.[\\w-]{20,}\\.[\\w-]{20,}|\bnpm_[A-Za-z0-9]{36}\b|\bpypi-[\\w-]{50,}"
-    r"|\bya29\\.[\\w-]{20,}|\bEAACEdEose0cBA[A-Za-z0-9]+|-----BEGIN (?:RSA |EC |DSA |OPENSSH )?PRIVATE KEY-----\\s+[A-Za-z0-9+/=\\s]{40,}|\beyJ[\\w-]{10,}\\.eyJ[\\w-]{10,}\\.[\\w-]{10,}"
-    r"|\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{32,}|\bhooks\\.slack\\.com/services/T\\w{8,}/B\\w{8,}/\\w{20,}"
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{50,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
+    r"|\bsk_live_[A-Za-z0-9]{20,}|\brk_live_[A-Za-z0-9]{20,}|\bAIza[\w-]{35}\b|\bSG\.[\w-]{20,}\.[\w-]{20,}|\bnpm_[A-Za-z0-9]{36}\b|\bpypi-[\w-]{50,}"
+    r"|\bya29\.[\w-]{20,}|\bEAACEdEose0cBA[A-Za-z0-9]+|-----BEGIN (?:RSA |EC |DSA |OPENSSH )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{40,}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
+    r"|\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{32,}|\bhooks\.slack\.com/services/T\w{8,}/B\w{8,}/\w{20,}"
 )
+
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://(?P<user>[^\s:@/]*):(?P<password>[^\s@/]{5,})@(?P<host>[\w.-]+)")
 
 
 class SecretInSource(Rule):
@@ -29,6 +32,7 @@ class SecretInSource(Rule):
 
     severity = Severity.CRITICAL
     cwe = (798, 312)
+    supersedes = ("hardcoded-credentials",)
     aliases = ("python/hardcoded-credentials@v1.0",)
     noncompliant = (
         """
@@ -36,9 +40,10 @@ class SecretInSource(Rule):
         """,
         """
         STRIPE = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"  # finding
-        KEY = '''-----BEGIN RSA PRIVATE KEY-----
-        MIIEpAIBAAKCAQEA7bq5T4k2u8y0rXq1b3f9
-        -----END RSA PRIVATE KEY-----'''
+        BROKER = "amqps://shop:pL9zq2Wx@broker.example.net/"  # finding
+        """,
+        """
+        KEY = "-----BEGIN RSA PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA7bq5T4k2u8y0rXq1b3f9Zw4\\n-----END RSA PRIVATE KEY-----"  # finding
         """,
     )
     compliant = (
@@ -47,6 +52,11 @@ class SecretInSource(Rule):
 
         GITHUB = os.environ["GITHUB_TOKEN"]
         EXAMPLE = "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        """,
+        """
+        ADDRESS = "postgresql://user:password@localhost:5432/shop"
+        OTHER = "amqp://guest:guest@broker/"
+        FORM = "https://{user}:{password}@example.org"
         """,
         """
         HEADER = "-----BEGIN RSA PRIVATE KEY-----"
@@ -61,12 +71,23 @@ class SecretInSource(Rule):
             if not isinstance(text, str) or len(text) < 16:
                 continue
             match = FORMS.search(text)
-            if match is not None and _is_random(match[0]):
+            if (match is not None and _is_random(match[0])) or _holds_password(text):
                 yield self.finding(
                     module,
                     node,
                     "A key of a service stands in the source. Revoke it, and take the new one from the environment.",
                 )
+
+
+def _holds_password(text: str) -> bool:
+    """Whether a text is an address with a password in it that is more than a word of an example."""
+    match = ADDRESS.match(text)
+    if match is None or match["host"].split(".")[0] in ("localhost", "127", "host", "example"):
+        return False
+    user, password = match["user"], match["password"]
+    return user != password and not re.search(
+        r"(?i)^(?:pass\w*|pwd|secret|user|guest|admin|root|x+|\*+)$|example|[<{$%]", password
+    )
 
 
 def _is_random(text: str) -> bool:

@@ -100,6 +100,8 @@ def _secrets(module: Module, node: ast.AST) -> Iterator[str]:
             return
     if isinstance(node, ast.Compare | ast.Constant | ast.Lambda):
         return
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        return  # the last four digits, the first letter
     if isinstance(node, ast.IfExp):
         yield from _secrets(module, node.body)
         yield from _secrets(module, node.orelse)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kibitz_reviewer.engines.arguments import argument, name_of
+from kibitz_reviewer.engines.arguments import argument, method, name_of
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import is_lambda_handler
 from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+
+FOLDERS = ("/tmp/", "/var/tmp/", "/dev/shm/")
+MESSAGE = "Another user may have put this file there first. Let `tempfile` choose the name."
 
 
 class SharedTempFile(Rule):
@@ -74,16 +77,25 @@ class SharedTempFile(Rule):
                 and path is not None
                 and self._is_shared(module, path)
             ):
-                yield self.finding(
-                    module,
-                    call,
-                    "Another user may have put this file there first. Let `tempfile` choose the name.",
-                )
+                yield self.finding(module, call, MESSAGE)
+
+        for call in module.method_calls("write_text", "write_bytes", "touch", "open"):
+            owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+            made = module.value_of(owner) if owner is not None else None
+            if not isinstance(made, ast.Call) or not (
+                name_of(module, made.func) == "pathlib.Path" and made.args
+            ):
+                continue
+            mode = module.constant(argument(call, 0, "mode"), "r") if method(call) == "open" else "w"
+            parts = [module.constant(part) for part in made.args]
+            if isinstance(mode, str) and set(mode) & set("wa+") and all(isinstance(p, str) for p in parts):
+                if "/".join(map(str, parts)).startswith(FOLDERS):
+                    yield self.finding(module, call, MESSAGE)
 
     def _is_shared(self, module: Module, node: ast.expr) -> bool:
         text = module.constant(node)
         if isinstance(text, str):
-            return text.startswith(("/tmp/", "/var/tmp/", "/dev/shm/"))
+            return text.startswith(FOLDERS)
         value = module.value_of(node)
         if (
             isinstance(value, ast.Call)

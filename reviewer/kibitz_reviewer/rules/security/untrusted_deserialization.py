@@ -29,7 +29,7 @@ class UntrustedDeserialization(FlowRule):
         "open",
     )
     kinds = ("deserialize",)
-    supersedes = ("untrusted-pickle", "unsafe-yaml-load")
+    supersedes = ("untrusted-pickle", "unsafe-yaml-load", "cloudpickle-load")
     advice = "Use a format that holds data only, such as JSON."
     noncompliant = (
         """

@@ -12,6 +12,21 @@ from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 HTTP = ("requests.*", "httpx.*")
+AIOHTTP = frozenset(
+    {
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
+        "options",
+        "request",
+        "ws_connect",
+        "TCPConnector",
+        "ClientSession",
+    }
+)
 CONTEXTS = ("ssl._create_unverified_context", "ssl._create_stdlib_context")
 
 
@@ -28,7 +43,20 @@ class UnverifiedCertificate(Rule):
     severity = Severity.HIGH
     cwe = (295,)
     aliases = ("python/improper-certificate-validation@v1.0",)
-    triggers = ("verify", "ssl", "verify_ssl")
+    triggers = (
+        "verify",
+        "ssl",
+        "verify_ssl",
+        "cert_reqs",
+        "ssl_cert_reqs",
+        "verify_certs",
+        "tls_verify",
+        "validate_certs",
+        "ssl_verify_cert",
+        "tlsAllowInvalidCertificates",
+        "tlsInsecure",
+        "tls_insecure",
+    )
     fix = Applicability.SUGGESTED
     fix_title = "Leave verification on"
     noncompliant = (
@@ -84,6 +112,10 @@ class UnverifiedCertificate(Rule):
                 k.arg in ("verify", "verify_ssl") and module.constant(k.value) is False for k in call.keywords
             ):
                 yield self.finding(module, call, message)
+        for keyword in module.nodes(ast.keyword):
+            around = module.parent(keyword)
+            if isinstance(around, ast.Call) and self._asks_for_none(module, around, keyword):
+                yield self.finding(module, around, message)
         for call in module.calls(*CONTEXTS):
             yield self.finding(module, call, message)
         for assign in module.nodes(ast.Assign):
@@ -93,9 +125,28 @@ class UnverifiedCertificate(Rule):
             ):
                 yield self.finding(module, assign, message)
 
+    def _asks_for_none(self, module: Module, call: ast.Call, keyword: ast.keyword) -> bool:
+        """Whether an argument of a client, or of a request of aiohttp, says that any certificate will do."""
+        value = module.constant(keyword.value, ...)
+        if keyword.arg in ("cert_reqs", "ssl_cert_reqs"):
+            none = module.qualified_name(keyword.value) == "ssl.CERT_NONE"
+            return none or str(value).lower() in ("cert_none", "none")
+        if keyword.arg in ("verify_certs", "verify_ssl", "tls_verify", "ssl_verify_cert", "validate_certs"):
+            name = module.qualified_name(call.func) or ""
+            return value is False and not name.startswith(("requests.", "httpx."))
+        if keyword.arg in ("tlsAllowInvalidCertificates", "tlsInsecure", "tls_insecure"):
+            return value is True
+        if keyword.arg == "ssl" and value is False and "aiohttp" in module.imported:
+            return isinstance(call.func, ast.Attribute) and call.func.attr in AIOHTTP
+        return False
+
     def _turns_off(self, module: Module, target: ast.Attribute, assign: ast.Assign) -> bool:
         if target.attr == "verify_mode":
             return module.qualified_name(assign.value) == "ssl.CERT_NONE"
+        if target.attr == "check_hostname" and module.constant(assign.value) is False:
+            # With the mode off as well, one finding is enough.
+            around = module.enclosing_function(assign) or module.tree
+            return not any(isinstance(n, ast.Attribute) and n.attr == "CERT_NONE" for n in ast.walk(around))
         owner = module.qualified_name(target.value) or ""
         is_session = owner.startswith(("requests.", "httpx."))
         if target.attr == "verify" and is_session:
