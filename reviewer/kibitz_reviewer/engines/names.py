@@ -101,6 +101,9 @@ class Names:
             return None if base is None else f"{base}[]"
         if isinstance(node, ast.Await):
             return self.qualified(node.value, hops)
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+            # ``session or requests.Session()``: what was handed over is meant to be of the same kind.
+            return self.qualified(node.values[-1], hops + 1)
         return None
 
     def _of_name(self, node: ast.Name, hops: int) -> str | None:
@@ -121,9 +124,25 @@ class Names:
                 meanings.add(binding.qualified)
             elif binding.value is not None:
                 meanings.add(self.qualified(binding.value, hops + 1) or "")
+            elif isinstance(binding.node, ast.arg) and binding.node.annotation is not None:
+                meanings.add(self._of_annotation(binding.node.annotation, hops + 1))
             else:
                 return None
         return (meanings.pop() or None) if len(meanings) == 1 else None
+
+    def _of_annotation(self, node: ast.expr, hops: int) -> str:
+        """``requests.Session()`` for a parameter that is said to be one, None or a quoted name allowed; else nothing."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            node = node.left if not _is_none(node.left) else node.right
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] in (
+            "Optional",
+            "Annotated",
+        ):
+            node = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return ""
+        name = self.qualified(node, hops)
+        return f"{name}()" if name is not None and "." in name and "(" not in name else ""
 
     def _of_self(self, node: ast.Attribute, hops: int) -> str | None:
         """``self.client`` where the class binds it (in a method or its body)."""
@@ -226,6 +245,10 @@ class Names:
         if any(isinstance(element, ast.Starred) for element in (*value.elts, *targets.elts)):
             return None
         return value.elts[targets.elts.index(target)]
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def imports_of(node: ast.Import | ast.ImportFrom) -> list[tuple[str, str]]:

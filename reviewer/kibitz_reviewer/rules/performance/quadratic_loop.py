@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import changed_in, loop_around
+from kibitz_reviewer.engines.text import last_values
 from kibitz_reviewer.rule import Finding, Rule, Severity
 
 SMALL = 8
@@ -134,7 +135,7 @@ def _is_searched(module: Module, node: ast.AST, items: ast.expr) -> bool:
     loop = loop_around(module, node)
     if loop is None or not isinstance(items, ast.Name):
         return False
-    bindings = module.bindings(items)
+    bindings = last_values(module, items)
     if not bindings or not all(
         binding.value is not None and _is_list(module, binding.value) for binding in bindings
     ):

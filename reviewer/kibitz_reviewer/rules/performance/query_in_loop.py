@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import loop_around
+from kibitz_reviewer.engines.querysets import lazy_loads
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
 
@@ -20,7 +21,7 @@ class QueryInLoop(Rule):
 
     severity = Severity.MEDIUM
     confidence = Confidence.MEDIUM
-    triggers = ("objects", "execute")
+    triggers = ("objects", "execute", "query", "select")
     noncompliant = (
         """
         from shop.models import Customer
@@ -39,8 +40,52 @@ class QueryInLoop(Rule):
                 found[number] = cursor.fetchone()[0]
             return found
         """,
+        """
+        from django.db import models
+
+        class Order(models.Model):
+            customer = models.ForeignKey("Customer", on_delete=models.CASCADE)
+
+        def addresses():
+            for order in Order.objects.filter(sent=False):
+                yield order.customer.address, order.item_set.count()  # finding
+        """,
+        """
+        from sqlalchemy import select
+        from sqlalchemy.orm import DeclarativeBase, relationship
+
+        class Team(DeclarativeBase):
+            players = relationship("Player")
+
+        def sizes(session):
+            return {team.id: len(team.players) for team in session.scalars(select(Team))}  # finding
+        """,
     )
     compliant = (
+        """
+        from django.db import models
+        from shop.models import Customer
+
+        class Order(models.Model):
+            customer = models.ForeignKey(Customer, on_delete=models.CASCADE)
+
+        def addresses():
+            for order in Order.objects.filter(sent=False).select_related("customer"):
+                yield order.customer.address
+            for order in Order.objects.all():
+                yield order.customer_id, order.created.year, order.tags.count("new")
+        """,
+        """
+        from sqlalchemy import select
+        from sqlalchemy.orm import DeclarativeBase, relationship, selectinload
+
+        class Team(DeclarativeBase):
+            players = relationship("Player")
+
+        def sizes(session):
+            query = select(Team).options(selectinload(Team.players))
+            return {team.id: len(team.players) for team in session.scalars(query)}
+        """,
         """
         from shop.models import Customer
 
@@ -58,6 +103,16 @@ class QueryInLoop(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
+        lines: set[int] = set()
+        for node, relation in lazy_loads(module):
+            if node.lineno not in lines:
+                lines.add(node.lineno)
+                yield self.finding(
+                    module,
+                    node,
+                    f"`{relation}` is loaded by a query of its own for each item. Let the query of the loop bring it along "
+                    "(`select_related`, `prefetch_related`, `selectinload`).",
+                )
         for call in module.method_calls("get", "filter", "execute", "first", "query"):
             loop = loop_around(module, call)
             if not isinstance(loop, ast.For | ast.AsyncFor) or not isinstance(call.func, ast.Attribute):
