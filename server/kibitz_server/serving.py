@@ -13,7 +13,7 @@ from types import FrameType
 
 from waitress.server import create_server
 
-from kibitz_server import logs, mounts, reviews
+from kibitz_server import logs, memory, mounts, reviews
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.auth.tokens import Token, Tokens, read_key
 from kibitz_server.config import STORE_FILE, Config, ConfigError
@@ -35,6 +35,7 @@ class _Stop(SystemExit):
 def serve(config: Config) -> int:
     """Run a collector in this process; returns when it was asked to end. The address is printed once it listens."""
     logs.configure(config.log_form)
+    memory.share_heap()
     with (
         maintenance.in_use(_data_dir(config)),
         closing(_listen(config)) as listener,
