@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from kibitz_agent import flamegraph as renderer
 from kibitz_server import logs, security
-from kibitz_server.api import ApiError, aws, ours, pyroscope
+from kibitz_server.api import ApiError, aws, ours, pyroscope, reports
 from kibitz_server.api.aws import reviews_edge
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.auth.tokens import Tokens
@@ -61,7 +61,7 @@ def create_app(
     security.guard(app, config, tokens, open_prefixes)
     observe(app, store)
     compress(app)
-    for blueprint in (aws.profiler(), ours.api, pyroscope.api, group_pages.pages, login.pages):
+    for blueprint in (aws.profiler(), ours.api, reports.api, pyroscope.api, group_pages.pages, login.pages):
         app.register_blueprint(blueprint)
     if reviews is not None:
         app.extensions["kibitz_reviews"] = reviews

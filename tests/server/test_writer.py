@@ -102,3 +102,48 @@ def test_closed_writer_refuses():
     group_writer.close()
     with pytest.raises(StoreError, match="closed"):
         group_writer.write(2)
+
+
+def test_who_comes_alone_is_written_at_once(monkeypatch):
+    monkeypatch.setattr(writer, "GATHER_S", 3600.0)
+    group_writer = GroupWriter(lambda items: [True] * len(items))
+    assert group_writer.write(1)
+    assert group_writer.write(2)
+    group_writer.close()
+
+
+def test_who_came_together_is_waited_for(monkeypatch):
+    monkeypatch.setattr(writer, "GATHER_S", 3600.0)
+    disk = Disk()
+    group_writer = GroupWriter(disk.commit)
+    disk.go.set()
+    assert group_writer.write_all([1, 2]) == [True, True]
+    first, outcomes = together(group_writer, [3])
+    wait_until(lambda: group_writer.waiting == 1)
+    assert outcomes == {}
+    rest, _ = together(group_writer, [4])
+    for thread in first + rest:
+        thread.join(60)
+    assert disk.batches == [[1, 2], [3, 4]]
+    group_writer.close()
+
+
+def test_closing_does_not_wait_for_more(monkeypatch):
+    monkeypatch.setattr(writer, "GATHER_S", 3600.0)
+    group_writer = GroupWriter(lambda items: [True] * len(items))
+    group_writer.write_all([1, 2])
+    last, outcomes = together(group_writer, [3])
+    wait_until(lambda: group_writer.waiting == 1)
+    group_writer.close()
+    last[0].join(60)
+    assert outcomes == {3: True}
+
+
+def test_all_are_tried_before_a_failure_is_raised():
+    disk = Disk()
+    disk.go.set()
+    group_writer = GroupWriter(disk.commit)
+    with pytest.raises(StoreError, match="unlucky"):
+        group_writer.write_all([12, 13, 14])
+    assert disk.batches == [[12], [14]]
+    group_writer.close()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from kibitz_agent.profile import Frame, Labels, Profile, ValueType
+from kibitz_agent.profile import Frame, Labels, Profile, ProfileError, ValueType
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -38,6 +38,16 @@ class Group:
     last_seen: float = 0.0
     profiles: int = 0
     instances: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A profile as it was handed in. ``token``: its identity in the group; ``source``: the form it came in."""
+
+    group: str
+    profile: Profile
+    token: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,9 @@ class Store(Protocol):
 
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
+
+    def add_all(self, reports: Iterable[Report]) -> list[bool | ProfileError]:
+        """Keep many durably, with as few syncs as it takes; for each what `add` would answer or raise."""
 
     def create_group(self, name: str, now: float) -> bool:
         """Make an empty group; False if it exists."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,47 +14,33 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row, RowMapping
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from kibitz_agent.profile import Profile
-from kibitz_agent.wire import header_to_fields
+from kibitz_agent.profile import Profile, ProfileError
 from kibitz_server.store import (
     Change,
     Dictionary,
     Floats,
     Group,
-    Ints,
-    Part,
+    Report,
     Samples,
     Span,
     StoredFinding,
     StoreError,
     audit,
-    codec,
     dictionaries,
+    intake,
     migrations,
     rollup,
     samples,
     schema,
 )
 from kibitz_server.store.dictionary import INSTANCE, GroupDictionary
+from kibitz_server.store.intake import Interned
 from kibitz_server.store.rollup import Retention
 from kibitz_server.store.sqlite import sqlite_engine
 from kibitz_server.store.writer import GroupWriter
 
 _HORIZONS = "horizons"
-
-
-@dataclass(slots=True)
-class _Report:
-    """A report on its way to the tables; its ids belong to ``dictionary``, and are made again if that is replaced."""
-
-    group: str
-    profile: Profile
-    token: str
-    source: str
-    dictionary: GroupDictionary
-    node: Ints
-    labels: Ints
-    samples: bytes
+REPORTS_AT_ONCE = 32
 
 
 class SqlStore:
@@ -76,7 +60,7 @@ class SqlStore:
             threading.RLock()
         )  # over the dictionaries in memory, never held while the disk is waited for
         self._dictionaries: dict[str, GroupDictionary] = {}
-        self._writer: GroupWriter[_Report] = GroupWriter(self._commit)
+        self._writer: GroupWriter[Interned] = GroupWriter(self._commit)
         with self._write() as connection:
             migrations.prepare(connection)
 
@@ -92,15 +76,37 @@ class SqlStore:
 
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
+        return self._writer.write(self._interned(Report(group, profile, token, source)))
+
+    def add_all(self, reports: Iterable[Report]) -> list[bool | ProfileError]:
+        """Keep many durably, with as few syncs as it takes; for each what `add` would answer or raise."""
+        outcomes: list[bool | ProfileError] = []
+        chunk: list[tuple[int, Interned]] = []
+
+        def write() -> None:
+            new = self._writer.write_all([report for _, report in chunk])
+            for (place, _), is_new in zip(chunk, new, strict=True):
+                outcomes[place] = is_new
+            chunk.clear()
+
+        for report in reports:
+            try:
+                chunk.append((len(outcomes), self._interned(report)))
+                outcomes.append(False)
+            except ProfileError as error:
+                outcomes.append(error)
+            if len(chunk) == REPORTS_AT_ONCE:  # their call trees are held until they are written
+                write()
+        write()
+        return outcomes
+
+    def _interned(self, report: Report) -> Interned:
         with self._lock:
             # One that has fallen behind another collector's is noticed, and caught up with, when the report is written.
-            dictionary = self._dictionaries.get(group) or self._dictionary(group)
-            node, labels = dictionary.intern(profile)
-        return self._writer.write(
-            _Report(group, profile, token, source, dictionary, node, labels, _encoded(profile, node, labels))
-        )
+            dictionary = self._dictionaries.get(report.group) or self._dictionary(report.group)
+            return intake.interned(report, dictionary)
 
-    def _commit(self, reports: Sequence[_Report]) -> list[bool]:
+    def _commit(self, reports: Sequence[Interned]) -> list[bool]:
         by_group: dict[str, list[int]] = {}
         for index, report in enumerate(reports):
             by_group.setdefault(report.group, []).append(index)
@@ -110,7 +116,7 @@ class SqlStore:
             for name in sorted(by_group):  # always in this order: two collectors cannot lock each other out
                 row = self._group_row(connection, name) or self._made_group(connection, name)
                 known = _known_tokens(connection, row.id, [reports[i].token for i in by_group[name]])
-                chosen: list[_Report] = []
+                chosen: list[Interned] = []
                 for index in by_group[name]:
                     if reports[index].token not in known:
                         known.add(reports[index].token)
@@ -124,19 +130,17 @@ class SqlStore:
         return new
 
     def _insert_reports(
-        self, connection: Connection, row: Row[Any], reports: list[_Report]
+        self, connection: Connection, row: Row[Any], reports: list[Interned]
     ) -> tuple[GroupDictionary, tuple[int, int, int]]:
         with self._lock:
             dictionary = self._current(connection, row)
             for report in reports:
                 if report.dictionary is not dictionary:  # another collector gave ids meanwhile
-                    report.node, report.labels = dictionary.intern(report.profile)
-                    report.samples = _encoded(report.profile, report.node, report.labels)
-                    report.dictionary = dictionary
+                    report.intern_again(dictionary)
             sizes = dictionaries.persist(connection, row.id, dictionary)
             instances = dictionary.cardinality.count(INSTANCE)
         now = self._clock()
-        connection.execute(schema.profiles.insert(), [_row(row.id, report, now) for report in reports])
+        connection.execute(schema.profiles.insert(), [intake.row(row.id, report, now) for report in reports])
         groups, headers = schema.groups, [report.profile.header for report in reports]
         first = min(header.start_ns for header in headers) / 1e9
         last = max(header.end_ns for header in headers) / 1e9
@@ -380,51 +384,6 @@ def explained() -> Iterator[None]:
         raise StoreError(
             f"the store cannot be used: {error.orig}. Is the disk full, read-only or damaged?"
         ) from error
-
-
-def _encoded(profile: Profile, node: Ints, labels: Ints) -> bytes:
-    count = len(node)
-    values = np.empty((count, len(profile.value_types)), np.int64)
-    for index, column in enumerate(profile.values):
-        values[:, index] = np.frombuffer(column, np.int64) if count else 0
-    return codec.encode(node, labels, values)
-
-
-def _row(group_id: int, report: _Report, now: float) -> dict[str, Any]:
-    header = report.profile.header
-    part = Part(
-        start=header.start_ns / 1e9,
-        end=header.end_ns / 1e9,
-        profiles=1,
-        instances=frozenset({header.instance}),
-        revisions=frozenset({header.revision}),
-        types=report.profile.value_types,
-        limits=frozenset(header.limits),
-        samplers=frozenset({header.sampler}),
-        interval_ns=_rounded(header.interval_ns),
-        runtime=header.runtime,
-    )
-    fields = json.dumps(header_to_fields(header), separators=(",", ":"))
-    return {
-        "group_id": group_id,
-        "token": report.token,
-        "source": report.source,
-        "received": now,
-        "started": part.start,
-        "ended": part.end,
-        "instance": header.instance,
-        "revision": header.revision,
-        "rolled": 0,
-        "facts": samples.facts_json(part),
-        "header": zlib.compress(fields.encode(), 1),
-        "samples": report.samples,
-    }
-
-
-def _rounded(nanoseconds: int) -> int:
-    """To two digits: the interval really kept differs a little each time, and equal facts are read once."""
-    digits = max(0, len(str(nanoseconds)) - 2)
-    return round(nanoseconds, -digits)
 
 
 def _known_tokens(connection: Connection, group_id: int, tokens: list[str]) -> set[str]:

@@ -1,0 +1,91 @@
+"""A report on its way to the tables: its stacks as the group's ids, its samples as a blob, its facts as a row."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kibitz_agent.profile import Profile
+from kibitz_agent.wire import header_to_fields
+from kibitz_server.store import Ints, Part, Report, codec, samples
+from kibitz_server.store.dictionary import GroupDictionary
+
+
+@dataclass(slots=True)
+class Interned:
+    """A report whose samples hold ids of ``dictionary``; they are made again if that is replaced."""
+
+    group: str
+    profile: Profile
+    token: str
+    source: str
+    dictionary: GroupDictionary
+    samples: bytes
+
+    def intern_again(self, dictionary: GroupDictionary) -> None:
+        """Take the ids of another dictionary."""
+        self.samples = encoded(self.profile, *dictionary.intern(self.profile))
+        self.dictionary = dictionary
+
+
+def interned(report: Report, dictionary: GroupDictionary) -> Interned:
+    """The report with the dictionary's ids, which it may have added to. `ProfileError` on a tree too deep."""
+    blob = encoded(report.profile, *dictionary.intern(report.profile))
+    return Interned(report.group, report.profile, report.token, report.source, dictionary, blob)
+
+
+def encoded(profile: Profile, node: Ints, labels: Ints) -> bytes:
+    """The samples' blob; ``node`` and ``labels`` (n,) are the ids of the profile's n samples."""
+    count = len(node)
+    values = np.empty((count, len(profile.value_types)), np.int64)
+    for index, column in enumerate(profile.values):
+        values[:, index] = np.frombuffer(column, np.int64) if count else 0
+    return codec.encode(node, labels, values)
+
+
+def row(group_id: int, report: Interned, now: float) -> dict[str, Any]:
+    """The report's row in the table of profiles; ``now`` in epoch seconds."""
+    header = report.profile.header
+    part = report_part(report.profile)
+    fields = json.dumps(header_to_fields(header), separators=(",", ":"))
+    return {
+        "group_id": group_id,
+        "token": report.token,
+        "source": report.source,
+        "received": now,
+        "started": part.start,
+        "ended": part.end,
+        "instance": header.instance,
+        "revision": header.revision,
+        "rolled": 0,
+        "facts": samples.facts_json(part),
+        "header": zlib.compress(fields.encode(), 1),
+        "samples": report.samples,
+    }
+
+
+def report_part(profile: Profile) -> Part:
+    """What is known of one report."""
+    header = profile.header
+    return Part(
+        start=header.start_ns / 1e9,
+        end=header.end_ns / 1e9,
+        profiles=1,
+        instances=frozenset({header.instance}),
+        revisions=frozenset({header.revision}),
+        types=profile.value_types,
+        limits=frozenset(header.limits),
+        samplers=frozenset({header.sampler}),
+        interval_ns=_rounded(header.interval_ns),
+        runtime=header.runtime,
+    )
+
+
+def _rounded(nanoseconds: int) -> int:
+    """To two digits: the interval really kept differs a little each time, and equal facts are read once."""
+    digits = max(0, len(str(nanoseconds)) - 2)
+    return round(nanoseconds, -digits)
