@@ -42,6 +42,7 @@ def create_app(
     tokens: Tokens | None = None,
     mounts: Mapping[str, Mount] | None = None,
     reviews: Reviews | None = None,
+    metrics: Metrics | None = None,
 ) -> Flask:
     """An application over ``store``, with ``mounts`` served beside it by their names, and ``reviews`` if it makes any.
 
@@ -59,7 +60,7 @@ def create_app(
     # An upload's address is known only to who was given it.
     open_prefixes = (*(f"/{name}/" for name in mounts), *(("/uploads/",) if reviews else ()))
     security.guard(app, config, tokens, open_prefixes)
-    observe(app, store)
+    observe(app, store, metrics or Metrics())
     compress(app)
     for blueprint in (aws.profiler(), ours.api, reports.api, pyroscope.api, group_pages.pages, login.pages):
         app.register_blueprint(blueprint)
@@ -121,9 +122,8 @@ def _handle_errors(app: Flask) -> None:
         return answer("InternalServerException", 500, "the collector made a mistake; its log says more")
 
 
-def observe(app: Flask, store: Store) -> None:
+def observe(app: Flask, store: Store, metrics: Metrics) -> None:
     """Count requests, and show the counts with the store's own at /metrics."""
-    metrics = Metrics()
     metrics.declare("kibitz_requests_total", "Requests answered, by endpoint and status.")
     for name, text in (("waiting", "Reports that wait to be written."), ("folds", "Label values folded.")):
         if hasattr(store, name):

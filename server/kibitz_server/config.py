@@ -23,7 +23,7 @@ class Config:
 
     ``auto_create``: make a profiling group when an agent first speaks for it. ``store``: the address of a database, "" for
     a file in the data directory. ``has_tokens``: the store has tokens of its own; ``require_token``: ask for one on loopback
-    too; ``secure_cookies``: browsers come by HTTPS, through a proxy; ``rate_per_s``: requests of one address, where a token
+    too; ``workers``: processes that serve, each with so many ``threads``; ``secure_cookies``: browsers come by HTTPS, through a proxy; ``rate_per_s``: requests of one address, where a token
     is needed; ``log_form``: text or json.
     """
 
@@ -32,6 +32,7 @@ class Config:
     port: int = DEFAULT_PORT
     token: str = ""
     threads: int = 32
+    workers: int = 1
     detection_interval_s: float = 300.0
     auto_create: bool = True
     store: str = ""

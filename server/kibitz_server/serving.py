@@ -6,6 +6,7 @@ import errno
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +14,12 @@ from types import FrameType
 
 from waitress.server import create_server
 
-from kibitz_server import logs, memory, mounts, reviews
+from kibitz_server import logs, memory, mounts, reviews, workers
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.auth.tokens import Token, Tokens, read_key
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
+from kibitz_server.metrics import Metrics
 from kibitz_server.store import maintenance
 from kibitz_server.store.opening import open_store
 
@@ -33,17 +35,34 @@ class _Stop(SystemExit):
 
 
 def serve(config: Config) -> int:
-    """Run a collector in this process; returns when it was asked to end. The address is printed once it listens."""
+    """Run a collector until it is asked to end. The address is printed once it listens."""
     logs.configure(config.log_form)
     memory.share_heap()
+    with maintenance.in_use(_data_dir(config)), closing(_listen(config)) as listener:
+        # Brought up to date before anybody is let in, and what is wrong is said before there are processes.
+        open_store(_address(config)).close()
+        reviews.end_interrupted(config.data)
+        if config.workers == 1:
+            return _serve(config, listener, 0)
+        with tempfile.TemporaryDirectory(prefix="kibitz-metrics-") as folder:
+            return workers.supervise(
+                config.workers,
+                lambda number: _serve(config, listener, number, Path(folder)),
+                begun=lambda: _announce(config, listener),
+            )
+
+
+def _serve(config: Config, listener: socket.socket, number: int, shared: Path | None = None) -> int:
+    """Be one of the collector's processes; ``shared``: the folder in which several of them keep their counts."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _stop)
     with (
-        maintenance.in_use(_data_dir(config)),
-        closing(_listen(config)) as listener,
-        closing(open_store(config.store or str(config.data / STORE_FILE))) as store,
+        closing(open_store(_address(config))) as store,
         closing(reviews.opened(config.data)) as asked,
+        closing(Metrics(shared, number)) as metrics,
     ):
-        mounted = mounts.opened(config.data)
-        app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted, asked)
+        mounted = mounts.opened(config.data) if config.workers == 1 else {}
+        app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted, asked, metrics)
         server = create_server(
             app,
             sockets=[listener],
@@ -53,16 +72,15 @@ def serve(config: Config) -> int:
             clear_untrusted_proxy_headers=True,
         )
         jobs = Jobs(store, config.detection_interval_s)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _stop)
-        jobs.start()
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        # The one line on standard output: scripts wait for it and read the address from it.
-        print(f"Kibitz collector listening on http://{host}:{listener.getsockname()[1]}", flush=True)
+        if number == 0:
+            jobs.start()
+        if shared is None:
+            _announce(config, listener)
         try:
             server.run()
         except _Stop:
-            sys.stderr.write("kibitz serve: stopping\n")
+            if number == 0:
+                sys.stderr.write("kibitz serve: stopping\n")
         finally:
             # No new connections; what has been asked already is answered.
             server.task_dispatcher.shutdown(cancel_pending=False, timeout=_DRAIN_S)
@@ -71,6 +89,16 @@ def serve(config: Config) -> int:
             for mount in mounted.values():
                 mount.close()
     return 0
+
+
+def _announce(config: Config, listener: socket.socket) -> None:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    # The one line on standard output: scripts wait for it and read the address from it.
+    print(f"Kibitz collector listening on http://{host}:{listener.getsockname()[1]}", flush=True)
+
+
+def _address(config: Config) -> str:
+    return config.store or str(config.data / STORE_FILE)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

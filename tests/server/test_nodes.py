@@ -88,3 +88,22 @@ def test_many_nodes_are_found_again():
     size = len(table)
     assert (table.intern(parent, frame, line, wanted) == first).all()
     assert len(table) == size
+
+
+@given(PATHS, PATHS)
+@settings(max_examples=50, deadline=None)
+def test_nodes_that_were_cut_are_as_if_they_had_never_been(kept, cut):
+    tables = [NodeTable(), NodeTable()]
+    for table in tables:
+        (parent, frame, line), leaves = tree_of(kept)
+        table.intern(parent, frame, line, leaves)
+    size = len(tables[0])
+    (parent, frame, line), leaves = tree_of(cut)
+    tables[0].intern(parent, frame, line, leaves)
+    tables[0].cut(size)
+    assert len(tables[0]) == size
+    found = [table.intern(parent, frame, line, leaves).tolist() for table in tables]
+    assert found[0] == found[1]
+    assert all(
+        (one == other).all() for one, other in zip(*(table.columns() for table in tables), strict=True)
+    )

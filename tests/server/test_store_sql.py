@@ -106,6 +106,41 @@ def test_two_stores_on_one_file_share_a_dictionary(tmp_path, make):
     second.close()
 
 
+def test_ids_that_were_given_too_early_are_given_again(tmp_path, make, monkeypatch):
+    path = str(tmp_path / "k.sqlite")
+    first, second = open_sqlite(path), open_sqlite(path)
+    profiles = [make({"a;b": 1}), make({"e;f;g": 1, "a;h": 1}), make({"a;c": 1, "d": 1}), make({"e;f;g": 2})]
+    first.add("g", profiles[0], "1", "test")
+    commit = first._writer._commit
+
+    def overtaken(reports):
+        """What another collector writes between a report's coming and its being written."""
+        second.add("g", profiles[2], "3", "test")
+        return commit(reports)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first._writer, "_commit", overtaken)
+        first.add("g", profiles[1], "2", "test")
+    first.add("g", profiles[3], "4", "test")
+    assert stacks_in(first) == stacks_in(second) == stacks_of(*profiles)
+    assert first.check() == []
+    first.close()
+    second.close()
+
+
+def test_group_that_another_collector_made_anew_is_read_anew(tmp_path, make):
+    path = str(tmp_path / "k.sqlite")
+    first, second = open_sqlite(path), open_sqlite(path)
+    first.add("g", make({"a;b": 1}), "1", "test")
+    second.delete_group("g")
+    second.add("g", make({"c;d": 1}), "1", "test")
+    first.add("g", make({"a;b": 1}), "2", "test")
+    assert stacks_in(first) == stacks_in(second) == stacks_of(make({"c;d": 1}), make({"a;b": 1}))
+    assert first.check() == []
+    first.close()
+    second.close()
+
+
 def test_failed_transaction_does_no_harm_to_the_next(store, make, monkeypatch):
     store.add("g", make({"a": 1}), "1", "test")
 

@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=32, metavar="N", help="requests served at once (default 32)"
     )
     parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that serve, with so many threads each (default 1; webhooks need 1)",
+    )
+    parser.add_argument(
         "--rate-limit",
         type=float,
         default=500,
@@ -83,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
                 require_token=args.require_token,
                 secure_cookies=args.secure_cookies,
                 threads=max(1, min(args.threads, 512)),
+                workers=max(1, min(args.workers, 64)),
                 rate_per_s=max(1.0, args.rate_limit),
                 log_form=args.log_format,
             )

@@ -6,6 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +40,14 @@ def opened(data: Path, environ: Mapping[str, str] = os.environ) -> Reviews:
     uploads = data / UPLOADS
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     documents = Documents(data / FILE)
-    _end_interrupted(documents)
     return Reviews(documents, Runner(environ), uploads, environ)
+
+
+def end_interrupted(data: Path) -> None:
+    """Say of reviews that were under way when the collector ended that they failed; call before any are under way."""
+    if (data / FILE).is_file():
+        with closing(Documents(data / FILE)) as documents:
+            _end_interrupted(documents)
 
 
 def _changed(change: Document, old: Document) -> Document:

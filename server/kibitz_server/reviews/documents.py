@@ -44,13 +44,17 @@ class Documents:
     def change(self, kind: str, name: str, change: Callable[[Document], Document]) -> Document | None:
         """Replace a document by what ``change`` makes of it; the new one, None if there is none."""
         with self._lock:
-            before = self._get(kind, name)
-            if before is None:
-                return None
-            after = change(before)
-            row = (json.dumps(after), kind, name)
-            self._file.execute("UPDATE documents SET body = ? WHERE kind = ? AND id = ?", row)
-            return after
+            self._file.execute(
+                "BEGIN IMMEDIATE"
+            )  # another of the collector's processes may want to change it too
+            with self._file:
+                before = self._get(kind, name)
+                if before is None:
+                    return None
+                after = change(before)
+                row = (json.dumps(after), kind, name)
+                self._file.execute("UPDATE documents SET body = ? WHERE kind = ? AND id = ?", row)
+                return after
 
     def close(self) -> None:
         """Close the file."""

@@ -24,7 +24,13 @@ _T = TypeVar("_T")
 class GroupDictionary:
     """Grows by what `load_*` read from the store and by what `intern` meets in a profile. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: tuple[int, float] | None = None) -> None:
+        """``identity``: the group's number and when it was made, None if the store does not have it yet.
+
+        Numbers of groups that were deleted may be given again.
+        """
+        self.identity = identity
+        self.generation = 0
         self.persisted: Sizes = (0, 0, 0)
         self.cardinality = Cardinality()
         self._frames: dict[tuple[str, str, int], int] = {}
@@ -41,6 +47,15 @@ class GroupDictionary:
     def ahead(self) -> bool:
         """Whether something is known here that the store does not have yet."""
         return self.sizes != self.persisted
+
+    def roll_back(self) -> None:
+        """Forget what the store does not have: ids given for it since are nobody's, and belong to an older generation."""
+        frames, nodes, label_sets = self.persisted
+        _cut(self._frames, frames)
+        self._nodes.cut(nodes)
+        _cut(self._label_sets, label_sets)
+        self._snapshot = None
+        self.generation += 1
 
     def load_frames(self, frames: Iterable[tuple[str, str, int]]) -> None:
         """Take in frames that follow those held."""
@@ -120,6 +135,11 @@ class GroupDictionary:
 
 def _ints(column: Sequence[int], dtype: type) -> Ints:
     return np.frombuffer(column, dtype).astype(np.int64) if len(column) else np.empty(0, np.int64)  # type: ignore[call-overload]
+
+
+def _cut(table: dict[_T, int], size: int) -> None:
+    while len(table) > size:
+        table.popitem()
 
 
 def _tail(table: dict[_T, int], start: int) -> list[_T]:

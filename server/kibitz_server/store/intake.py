@@ -17,25 +17,29 @@ from kibitz_server.store.dictionary import GroupDictionary
 
 @dataclass(slots=True)
 class Interned:
-    """A report whose samples hold ids of ``dictionary``; they are made again if that is replaced."""
+    """A report whose samples hold ids of ``dictionary``; they are made again if that is replaced or rolled back."""
 
     group: str
     profile: Profile
     token: str
     source: str
     dictionary: GroupDictionary
+    generation: int
     samples: bytes
 
-    def intern_again(self, dictionary: GroupDictionary) -> None:
-        """Take the ids of another dictionary."""
-        self.samples = encoded(self.profile, *dictionary.intern(self.profile))
-        self.dictionary = dictionary
+    def use(self, dictionary: GroupDictionary) -> None:
+        """Have the ids that ``dictionary`` gives now."""
+        if self.dictionary is not dictionary or self.generation != dictionary.generation:
+            self.samples = encoded(self.profile, *dictionary.intern(self.profile))
+            self.dictionary, self.generation = dictionary, dictionary.generation
 
 
 def interned(report: Report, dictionary: GroupDictionary) -> Interned:
     """The report with the dictionary's ids, which it may have added to. `ProfileError` on a tree too deep."""
     blob = encoded(report.profile, *dictionary.intern(report.profile))
-    return Interned(report.group, report.profile, report.token, report.source, dictionary, blob)
+    return Interned(
+        report.group, report.profile, report.token, report.source, dictionary, dictionary.generation, blob
+    )
 
 
 def encoded(profile: Profile, node: Ints, labels: Ints) -> bytes:

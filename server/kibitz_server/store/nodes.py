@@ -134,6 +134,13 @@ class NodeTable:
         keys = path_keys(whole, frames, lines)
         self._append(parent, frame, line, depth[start:], keys[start:])
 
+    def cut(self, size: int) -> None:
+        """Forget all nodes but the first ``size``."""
+        if size < self._count:
+            self._count = size
+            self._slots.fill(-1)
+            self._place(np.arange(size))
+
     def _add(self, parent: Ints, frame: Ints, line: Ints, depth: Ints, keys: Keys, rows: Ints) -> None:
         start = self._count
         self._append(np.full(len(rows), -1, np.int64), frame[rows], line[rows], depth[rows], keys[rows])

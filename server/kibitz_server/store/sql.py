@@ -135,8 +135,7 @@ class SqlStore:
         with self._lock:
             dictionary = self._current(connection, row)
             for report in reports:
-                if report.dictionary is not dictionary:  # another collector gave ids meanwhile
-                    report.intern_again(dictionary)
+                report.use(dictionary)  # another collector may have given ids meanwhile
             sizes = dictionaries.persist(connection, row.id, dictionary)
             instances = dictionary.cardinality.count(INSTANCE)
         now = self._clock()
@@ -313,19 +312,24 @@ class SqlStore:
             return self._current(connection, row)
 
     def _current(self, connection: Connection, row: Row[Any]) -> GroupDictionary:
-        """The dictionary in memory if the tables have nothing it lacks; else it catches up, or is replaced.
+        """The dictionary in memory if the tables have nothing it lacks; else it catches up.
 
         One that is ahead of the tables while they have grown otherwise has given ids that are somebody else's now.
         """
-        held = self._dictionaries.setdefault(row.name, GroupDictionary())
+        identity = (row.id, row.created)
+        held = self._dictionaries.setdefault(row.name, GroupDictionary(identity))
+        held.identity = held.identity or identity
         sizes = (row.frames, row.nodes, row.label_sets)
-        if held.persisted == sizes:
+        shrunk = any(have > there for have, there in zip(held.persisted, sizes, strict=True))
+        if held.identity == identity and held.persisted == sizes:
             return held
-        if held.ahead or any(have > there for have, there in zip(held.persisted, sizes, strict=True)):
-            held = self._dictionaries[row.name] = GroupDictionary()
+        if held.identity != identity or shrunk:
+            held = self._dictionaries[row.name] = GroupDictionary(identity)
+        if held.ahead:
+            held.roll_back()
         dictionaries.load(connection, row.id, held)
         if held.sizes != sizes:  # chunks were made one by another collector's compaction: read them all
-            held = self._dictionaries[row.name] = GroupDictionary()
+            held = self._dictionaries[row.name] = GroupDictionary(identity)
             dictionaries.load(connection, row.id, held)
         held.persisted = held.sizes
         return held
