@@ -1,54 +1,89 @@
 """Fixes: a rule's libcst edit, turned into whole-line edits of the source text.
 
-The finding's node is found in the libcst tree by its kind and place, replaced by what the rule's ``repair`` returns, and
-the whole file is generated again: formatting elsewhere stays because libcst keeps it. A fix is only offered if the
-result parses and the rule finds less in it than before.
+A rule's ``repair`` gives the node to put in the place of the finding's; how that becomes an offer is in ``repairs``.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.engines.parsing import UnparsableError, parse_cst
 from kibitz_reviewer.finding import Edit, Finding, Fix
-from kibitz_reviewer.rule import Applicability, Rule, rule_named
 
 if TYPE_CHECKING:
     import libcst as cst
 
-Anchor = tuple[str, int, int, int, int]
+    Replacement: TypeAlias = cst.CSTNode | cst.RemovalSentinel | cst.FlattenSentinel[Any]
 
 
 @dataclass(slots=True)
 class Repair:
-    """What a rule asks for besides the node it puts in place: imports the new code needs."""
+    """What a rule asks for besides the node it puts in place, and what it can look at: the file, the nodes around.
 
+    ``module`` is the file as the rule saw it, ``target`` the `ast` twin of the node to replace, ``taken`` the names that
+    other fixes of the file make.
+    """
+
+    module: Module
+    target: ast.AST
+    parents: Mapping[cst.CSTNode, cst.CSTNode] = field(default_factory=dict)
+    places: Mapping[tuple[int, int, int, int], cst.CSTNode] = field(default_factory=dict)
     imports: list[tuple[str, str | None]] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    above: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    others: dict[cst.CSTNode, Replacement] = field(default_factory=dict)
 
     def add_import(self, module: str, name: str | None = None) -> None:
         """See that ``import module``, or ``from module import name``, is there."""
         if (module, name) not in self.imports:
             self.imports.append((module, name))
 
+    def drop_import(self, name: str) -> None:
+        """Take away the import that binds ``name``, if nothing uses it any more."""
+        self.dropped.append(name)
+
+    def hoist(self, name: str, code: str) -> str:
+        """Put ``name = code`` above the statement of the file that holds the node; the name it is free to have."""
+        free = self.free_name(name)
+        self.taken.add(free)
+        self.above.append(f"{free} = {code}")
+        return free
+
+    def replace(self, node: cst.CSTNode, new: Replacement) -> None:
+        """Also put ``new`` in the place of another node of the same top-level statement."""
+        self.others[node] = new
+
+    def twin(self, node: ast.AST) -> cst.CSTNode | None:
+        """The libcst twin of an expression or simple statement of the same top-level statement."""
+        return self.places.get(self.module.position(node))
+
+    def free_name(self, name: str) -> str:
+        """``name``, or one made from it that the file does not use."""
+        every = (name, *(f"{name}_{number}" for number in range(2, 999)))
+        return next(n for n in every if n not in self.module.words and n not in self.taken)
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The libcst node around ``node``, as far as the top-level statement."""
+        return self.parents.get(node)
+
 
 def with_fixes(module: Module, findings: Iterable[Finding]) -> list[Finding]:
     """``findings`` of one file, each with its fix where its rule has one that holds."""
+    from kibitz_reviewer.repairs import offered
+
     findings = list(findings)
-    wanted = {finding.anchor for finding in findings if finding.anchor is not None}
-    if not wanted or module.skipped:
+    if module.skipped or not any(finding.anchor for finding in findings):
         return findings
-    try:
-        tree, nodes = _locate(module.source, wanted)
-    except UnparsableError:
-        return findings
-    return [_with_fix(module, finding, tree, nodes) for finding in findings]
+    fixes = offered(module, findings)
+    return [replace(f, fix=fixes[f]) if f in fixes else f for f in findings]
 
 
 def apply_edits(source: str, edits: Iterable[Edit]) -> str:
@@ -98,54 +133,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def _with_fix(
-    module: Module, finding: Finding, tree: cst.Module, nodes: dict[Anchor, cst.CSTNode]
-) -> Finding:
-    rule = rule_named(finding.rule)
-    node = nodes.get(finding.anchor) if finding.anchor else None
-    if rule is None or rule.fix is None or node is None:
-        return finding
-    fixed = _repaired(rule, tree, node)
-    if fixed is None or fixed == module.source or not _helps(rule, module, fixed):
-        return finding
-    fix = Fix(
-        rule.fix_title or rule.summary, rule.fix is Applicability.SAFE, edits_between(module.source, fixed)
-    )
-    return replace(finding, fix=fix)
-
-
-def _repaired(rule: Rule, tree: cst.Module, node: cst.CSTNode) -> str | None:
-    """The whole file's text with ``node`` repaired; None if the rule cannot."""
-    import libcst as cst
-
-    repair = Repair()
-    new = rule.repair(node, repair)
-    if new is None:
-        return None
-    changed = tree.deep_replace(node, new)
-    if not isinstance(changed, cst.Module):
-        return None
-    if repair.imports:
-        from libcst.codemod import CodemodContext
-        from libcst.codemod.visitors import AddImportsVisitor
-
-        context = CodemodContext()
-        for module_name, name in repair.imports:
-            AddImportsVisitor.add_needed_import(context, module_name, name)
-        changed = AddImportsVisitor(context).transform_module(changed)
-    return changed.code
-
-
-def _helps(rule: Rule, module: Module, fixed: str) -> bool:
-    """Whether the fixed text parses and holds fewer findings of the rule than before."""
-    try:
-        after = Module(fixed, module.path)
-    except UnparsableError:
-        return False
-    before = sum(1 for _ in rule.check(module))
-    return not rule.wants(after.source, after.words) or sum(1 for _ in rule.check(after)) < before
-
-
 def edits_between(old: str, new: str) -> tuple[Edit, ...]:
     """The whole-line edits that turn ``old`` into ``new``."""
     before, after = _split(old), _split(new)
@@ -183,50 +170,3 @@ def _collide(edit: Edit, other: Edit) -> bool:
     if edit.end_line < edit.line and other.end_line < other.line:
         return edit.line == other.line
     return edit.line <= max(other.end_line, other.line) and other.line <= max(edit.end_line, edit.line)
-
-
-def _locate(source: str, wanted: set[Anchor]) -> tuple[cst.Module, dict[Anchor, cst.CSTNode]]:
-    """The libcst tree and, for each wanted anchor, the outermost fitting node at that place."""
-    from libcst.metadata import MetadataWrapper, PositionProvider
-
-    wrapper = MetadataWrapper(parse_cst(source), unsafe_skip_copy=True)
-    places = {anchor[1:]: anchor for anchor in wanted}
-    found: dict[Anchor, cst.CSTNode] = {}
-    for node, place in wrapper.resolve(PositionProvider).items():
-        span = (place.start.line, place.start.column + 1, place.end.line, place.end.column + 1)
-        anchor = places.get(span)
-        if anchor is not None and _fits(anchor[0], node):
-            # Positions are recorded from the inside out: the last one is the outermost.
-            found[anchor] = node
-    return wrapper.module, found
-
-
-def _fits(kind: str, node: cst.CSTNode) -> bool:
-    """Whether a libcst node can be the twin of an `ast` node of class ``kind``."""
-    import libcst as cst
-
-    named = {
-        "arg": "Param",
-        "keyword": "Arg",
-        "AsyncFunctionDef": "FunctionDef",
-        "AsyncWith": "With",
-        "AsyncFor": "For",
-    }
-    twin = getattr(cst, named.get(kind, kind), None)
-    if isinstance(twin, type) and kind not in {"Module", "Expr"}:
-        return isinstance(node, twin)
-    expressions = {
-        "BinOp",
-        "BoolOp",
-        "Compare",
-        "Constant",
-        "JoinedStr",
-        "ListComp",
-        "Name",
-        "Tuple",
-        "List",
-        "UnaryOp",
-    }
-    if kind in expressions or kind in {"Slice", "Starred", "Yield", "YieldFrom"}:
-        return isinstance(node, cst.BaseExpression)
-    return isinstance(node, cst.BaseSmallStatement | cst.BaseCompoundStatement | cst.BaseExpression)

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import ABSENT, argument, is_open, known, name_of
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule
 
 ROOTS = ("aws_cdk", "monocdk", "aws_cdk.core")
 
@@ -57,6 +61,17 @@ class Demand:
             return not self.optional
         return self._is_bad(module, given)
 
+    @property
+    def remedy(self) -> str:
+        """The code of a value that meets the demand, if it is a plain yes or no."""
+        if self.position < 99 or not self.name.isidentifier():
+            return ""
+        if any(value is False for value in self.bad) or any(value is True for value in self.want):
+            return "True"
+        if any(value is True for value in self.bad) or any(value is False for value in self.want):
+            return "False"
+        return ""
+
     def _is_bad(self, module: Module, given: ast.expr) -> bool:
         if isinstance(given, ast.List | ast.Tuple):
             return any(self._is_bad(module, element) for element in given.elts)
@@ -92,6 +107,22 @@ class CdkRule(Rule):
     """A rule made of demands: one finding for each construct that does not meet them."""
 
     demands: ClassVar[tuple[Demand, ...]] = ()
+    fix = Applicability.SUGGESTED
+    fix_title = "Say what it has to be"
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        target = repair.target
+        if not isinstance(node, cst.Call) or not isinstance(target, ast.Call):
+            return None
+        for demand in self.demands:
+            remedy = demand.remedy
+            if (
+                remedy
+                and target in self._calls(repair.module, demand)
+                and demand.offends(repair.module, target)
+            ):
+                return with_keyword(node, demand.name, remedy)
+        return None
 
     def check(self, module: Module) -> Iterator[Finding]:
         if not any(root in module.imported for root in ROOTS):

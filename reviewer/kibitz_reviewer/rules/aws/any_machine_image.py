@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import is_open, keyword
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class AnyMachineImage(Rule):
@@ -23,6 +27,8 @@ class AnyMachineImage(Rule):
     cwe = (349,)
     aliases = ("python/untrusted-ami-images@v1.0",)
     triggers = ("describe_images", "images")
+    fix = Applicability.SUGGESTED
+    fix_title = "Say that the images are your own"
     noncompliant = (
         """
         import boto3
@@ -69,6 +75,13 @@ class AnyMachineImage(Rule):
             if not re.search(r"owner-(?:id|alias)|image-id", text) and "ecr" not in _service(module, call):
                 if filters is None or isinstance(module.value_of(filters), ast.List | ast.Tuple):
                     yield self.finding(module, call, "Anybody may have made these images. Pass `Owners`.")
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not (isinstance(node.func, cst.Attribute) and node.func.attr.value == "describe_images"):
+            return None
+        return with_keyword(node, "Owners", '["self"]')
 
 
 def _service(module: Module, call: ast.Call) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import is_open, keyword
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 CLIENTS = (
     "boto3.client()",
@@ -55,6 +59,8 @@ class BucketOwnerUnchecked(Rule):
     cwe = (283,)
     aliases = ("python/s3-verify-bucket-owner@v1.0",)
     triggers = ("Bucket",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Say whose bucket it has to be"
     noncompliant = (
         """
         import boto3
@@ -92,3 +98,9 @@ class BucketOwnerUnchecked(Rule):
                 yield self.finding(
                     module, call, "This bucket may belong to somebody else. Pass `ExpectedBucketOwner`."
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        repair.add_import("os")
+        return with_keyword(node, "ExpectedBucketOwner", 'os.environ["BUCKET_OWNER"]')

@@ -6,10 +6,15 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+import libcst as cst
+
+from kibitz_reviewer.engines.arguments import texts
+from kibitz_reviewer.engines.edits import code_of, is_local
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import is_handler, repeats
 from kibitz_reviewer.engines.text import text_of
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 MAKERS = (
     "boto3.client",
@@ -34,6 +39,8 @@ class ClientPerCall(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/lambda-client-reuse@v1.0",)
     triggers = ("boto3",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Make the client once, above the function"
     noncompliant = (
         """
         import boto3
@@ -118,6 +125,29 @@ class ClientPerCall(Rule):
             f"This client is made anew {when}, which takes tens of milliseconds. Make it once and share it."
         )
         return self.finding(module, call, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        made = repair.target
+        if not isinstance(made, ast.Call) or repair.module.enclosing_function(made) is None:
+            return None
+        if any(isinstance(n, ast.Name) and is_local(repair.module, n) for n in ast.walk(made)):
+            return None
+        statement = repair.module.enclosing_statement(made)
+        if (
+            isinstance(statement, ast.Assign)
+            and statement.value is made
+            and isinstance(statement.targets[0], ast.Name)
+        ):
+            wanted = statement.targets[0].id.upper()
+        else:
+            wanted = (
+                "_".join(["CLIENT", *texts(repair.module, made.args[0] if made.args else None)])
+                .upper()
+                .replace("-", "_")
+            )
+        return cst.Name(repair.hoist(wanted, code_of(node)))
 
 
 def _is_fixed(module: Module, call: ast.Call) -> bool:

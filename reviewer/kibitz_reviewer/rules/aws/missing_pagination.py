@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 MORE = (
     "describe_alarms",
@@ -142,6 +145,8 @@ class MissingPagination(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/missing-pagination@v1.0",)
     triggers = ("boto3",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Read all pages"
     noncompliant = (
         """
         import boto3
@@ -210,6 +215,22 @@ class MissingPagination(Rule):
             if not any(word in _words(around) for word in words) and not _is_handed_on(module, call):
                 message = f"`{name}` answers with one page; the rest is never asked for. Use a paginator or follow the token."
                 yield self.finding(module, call, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or any(arg.keyword is None for arg in node.args):
+            return None
+        name, client = node.func.attr.value, node.func.value
+        target = repair.target
+        owner = repair.module.qualified_name(target.func) if isinstance(target, ast.Call) else None
+        if owner is None or not owner.startswith("boto3.client()."):
+            return None
+        paginator = cst.Call(
+            cst.Attribute(client, cst.Name("get_paginator")), [cst.Arg(cst.SimpleString(f'"{name}"'))]
+        )
+        pages = node.with_changes(func=cst.Attribute(paginator, cst.Name("paginate")))
+        return cst.Call(cst.Attribute(pages, cst.Name("build_full_result")))
 
 
 def _words(node: ast.AST) -> set[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import ABSENT, is_open, is_true, keyword, known
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class MissingSubscriptionArn(Rule):
@@ -22,6 +26,8 @@ class MissingSubscriptionArn(Rule):
     cwe = (1228,)
     aliases = ("python/sns-set-return-subscription-arn@v1.0",)
     triggers = ("subscribe",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Ask for the ARN"
     noncompliant = (
         """
         import boto3
@@ -63,6 +69,11 @@ class MissingSubscriptionArn(Rule):
                     call,
                     "Without its ARN the subscription cannot be found again. Pass `ReturnSubscriptionArn=True`.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        return with_keyword(node, "ReturnSubscriptionArn", "True")
 
 
 def _is_unknown(module: Module, call: ast.Call) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import is_open, keyword, known
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class OpenUnsubscribe(Rule):
@@ -21,6 +25,8 @@ class OpenUnsubscribe(Rule):
     cwe = (19, 306)
     aliases = ("python/sns-unauthenticated-unsubscribe@v1.0",)
     triggers = ("confirm_subscription",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Let only the owner unsubscribe"
     noncompliant = (
         """
         import boto3
@@ -64,3 +70,8 @@ class OpenUnsubscribe(Rule):
                     call,
                     'Anybody who sees a message can end this subscription. Pass `AuthenticateOnUnsubscribe="true"`.',
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        return with_keyword(node, "AuthenticateOnUnsubscribe", '"true"')

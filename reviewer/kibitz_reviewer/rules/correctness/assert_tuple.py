@@ -6,9 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import method
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class AssertTuple(Rule):
@@ -22,6 +25,8 @@ class AssertTuple(Rule):
     severity = Severity.MEDIUM
     cwe = (617,)
     triggers = ("assert",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Leave the brackets out"
     noncompliant = (
         """
         def check(value):
@@ -65,3 +70,16 @@ class AssertTuple(Rule):
                             module, node, "With `python -O` this is not done. Do it before the assertion."
                         )
                         break
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if (
+            not isinstance(node, cst.Assert)
+            or not isinstance(node.test, cst.Tuple)
+            or len(node.test.elements) != 2
+        ):
+            return None
+        test, message = (element.value for element in node.test.elements)
+        space = cst.SimpleWhitespace(" ")
+        return node.with_changes(
+            test=test, msg=message, comma=cst.Comma(whitespace_after=space), whitespace_after_assert=space
+        )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import bracketed, calling, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 VERBS = ("get", "post", "put", "patch", "delete", "head", "request")
 BLOCKING = (
@@ -38,6 +42,8 @@ class BlockingInAsync(Rule):
 
     severity = Severity.HIGH
     triggers = ("async",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Do not block the event loop"
     noncompliant = (
         """
         import asyncio
@@ -93,3 +99,15 @@ class BlockingInAsync(Rule):
                     call,
                     "No other task runs meanwhile. Await the asynchronous counterpart, or use `asyncio.to_thread`.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        target = repair.target
+        name = repair.module.qualified_name(target.func) if isinstance(target, ast.Call) else None
+        repair.add_import("asyncio")
+        if name == "time.sleep":
+            awaited = cst.Await(calling(node, "asyncio.sleep"))
+        else:
+            awaited = cst.Await(cst.Call(parsed("asyncio.to_thread"), [cst.Arg(node.func), *node.args]))
+        return bracketed(awaited, repair.parent(node))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import text_value
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 
 class ChangedDictAttribute(Rule):
@@ -23,6 +27,8 @@ class ChangedDictAttribute(Rule):
     cwe = (915,)
     aliases = ("python/object-dict-modification@v1.0",)
     triggers = ("__dict__", "vars")
+    fix = Applicability.SUGGESTED
+    fix_title = "Set the attribute itself"
     noncompliant = (
         """
         def load(account, values):
@@ -81,6 +87,33 @@ class ChangedDictAttribute(Rule):
                 and not _is_protocol(module, whole)
             ):
                 yield self.finding(module, module.enclosing_statement(whole) or whole, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.SimpleStatementLine | cst.Assign):
+            return None
+        assign = node.body[0] if isinstance(node, cst.SimpleStatementLine) else node
+        if not isinstance(assign, cst.Assign) or len(assign.targets) != 1:
+            return None
+        target = assign.targets[0].target
+        if (
+            not isinstance(target, cst.Subscript)
+            or not isinstance(target.value, cst.Attribute)
+            or len(target.slice) != 1
+        ):
+            return None
+        key = target.slice[0].slice
+        if not isinstance(key, cst.Index):
+            return None
+        owner, name = target.value.value, text_value(key.value)
+        if name is not None and name.isidentifier():
+            new: cst.BaseSmallStatement = assign.with_changes(
+                targets=[cst.AssignTarget(cst.Attribute(owner, cst.Name(name)))]
+            )
+        else:
+            new = cst.Expr(
+                cst.Call(cst.Name("setattr"), [cst.Arg(owner), cst.Arg(key.value), cst.Arg(assign.value)])
+            )
+        return node.with_changes(body=[new]) if isinstance(node, cst.SimpleStatementLine) else new
 
 
 def _is_dict(module: Module, node: ast.expr) -> bool:

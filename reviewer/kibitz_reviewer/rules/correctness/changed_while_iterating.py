@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import loop_around
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 REMOVES = frozenset(
     {"remove", "pop", "insert", "clear", "discard", "popitem", "popleft", "appendleft", "add", "update"}
@@ -27,6 +31,8 @@ class ChangedWhileIterating(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/iterating-sequence-modification@v1.0",)
     triggers = ("for",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Walk over a copy"
     noncompliant = (
         """
         def prune(items):
@@ -81,6 +87,38 @@ class ChangedWhileIterating(Rule):
                     f"The loop walks over `{ast.unparse(walked)}` while this changes it. Walk over a copy."
                 )
                 yield self.finding(module, node, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        around = repair.parent(node)
+        while around is not None and not isinstance(around, cst.For):
+            around = repair.parent(around)
+        target = repair.target
+        changed = _changed(target)
+        if around is None or changed is None:
+            return None
+        walked = around.iter
+        inner: cst.BaseExpression = walked
+        if (
+            isinstance(walked, cst.Call)
+            and isinstance(walked.func, cst.Name)
+            and walked.func.value == "enumerate"
+        ):
+            inner = walked.args[0].value
+        if ast.unparse(changed) not in (
+            code_of(inner),
+            code_of(inner).partition(".keys(")[0],
+            code_of(inner).partition(".items(")[0],
+        ):
+            return None
+        plain = inner
+        if (
+            isinstance(inner, cst.Call)
+            and isinstance(inner.func, cst.Attribute)
+            and inner.func.attr.value == "keys"
+        ):
+            plain = inner.func.value
+        repair.replace(inner, cst.Call(cst.Name("list"), [cst.Arg(plain)]))
+        return None
 
 
 def _walked(node: ast.expr) -> ast.expr | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class DataclassMutableField(Rule):
@@ -19,6 +23,8 @@ class DataclassMutableField(Rule):
 
     severity = Severity.HIGH
     triggers = ("dataclass", "define", "attr")
+    fix = Applicability.SUGGESTED
+    fix_title = "Make a new object for each instance"
     noncompliant = (
         """
         from dataclasses import dataclass
@@ -80,6 +86,15 @@ class DataclassMutableField(Rule):
                             statement,
                             "All instances share this object. Use `field(default_factory=...)`.",
                         )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.AnnAssign) or node.value is None:
+            return None
+        repair.add_import("dataclasses", "field")
+        value = node.value
+        empty = {"[]": "list", "{}": "dict", "list()": "list", "dict()": "dict", "set()": "set"}
+        maker = empty.get(code_of(value), f"lambda: {code_of(value)}")
+        return node.with_changes(value=parsed(f"field(default_factory={maker})"))
 
 
 def _is_changeable(module: Module, node: ast.expr) -> bool:

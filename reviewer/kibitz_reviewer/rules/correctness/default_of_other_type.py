@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 
 class DefaultOfOtherType(Rule):
@@ -22,6 +25,8 @@ class DefaultOfOtherType(Rule):
     confidence = Confidence.MEDIUM
     cwe = (628,)
     triggers = ("def",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Say that None may come"
     noncompliant = (
         """
         def wait(seconds: int = None):  # finding
@@ -81,3 +86,29 @@ class DefaultOfOtherType(Rule):
             "tuple": (),
         }
         return name in accepted and value is not ... and not isinstance(value, accepted[name])
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.FunctionDef):
+            return None
+        params = node.params
+        return node.with_changes(
+            params=params.with_changes(
+                params=[_optional(each) for each in params.params],
+                kwonly_params=[_optional(each) for each in params.kwonly_params],
+            )
+        )
+
+
+def _optional(param: cst.Param) -> cst.Param:
+    """A parameter whose default is None and whose annotation is a plain name, said to be either."""
+    default, annotation = param.default, param.annotation
+    if annotation is None or not isinstance(annotation.annotation, cst.Name):
+        return param
+    if (
+        not isinstance(default, cst.Name)
+        or default.value != "None"
+        or annotation.annotation.value in ("object", "Any")
+    ):
+        return param
+    either = cst.BinaryOperation(annotation.annotation, cst.BitOr(), cst.Name("None"))
+    return param.with_changes(annotation=annotation.with_changes(annotation=either))

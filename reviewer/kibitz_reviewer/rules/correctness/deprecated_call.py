@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
+import ast
+
+import libcst as cst
+
 from kibitz_reviewer.engines.call_table import CallTable
-from kibitz_reviewer.rule import Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
+
+#: What only has another name now.
+RENAMED = {
+    "logging.warn": "warning",
+    "logging.getLogger().warn": "warning",
+    "threading.currentThread": "current_thread",
+    "threading.activeCount": "active_count",
+    "threading.Thread().isAlive": "is_alive",
+    "array.array().tostring": "tobytes",
+    "array.array().fromstring": "frombytes",
+    "base64.encodestring": "encodebytes",
+    "base64.decodestring": "decodebytes",
+    "os.getcwdu": "getcwd",
+    "numpy.product": "prod",
+    "numpy.cumproduct": "cumprod",
+    "numpy.sometrue": "any",
+    "numpy.alltrue": "all",
+    "pandas.DataFrame().iteritems": "items",
+    "django.utils.encoding.force_text": "force_str",
+    "django.utils.encoding.smart_text": "smart_str",
+    "django.utils.translation.ugettext": "gettext",
+    "django.utils.translation.ugettext_lazy": "gettext_lazy",
+}
 
 
 class DeprecatedCall(CallTable):
@@ -17,6 +45,8 @@ class DeprecatedCall(CallTable):
     severity = Severity.LOW
     cwe = (477,)
     aliases = ("python/deprecated-method@v1.0",)
+    fix = Applicability.SAFE
+    fix_title = "Use its new name"
     noncompliant = (
         """
         import threading
@@ -170,3 +200,12 @@ class DeprecatedCall(CallTable):
         "sqlalchemy.ext.declarative.declarative_base": "`sqlalchemy.orm.declarative_base`",
         "typing.re.match": "`re`",
     }
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
+            return None
+        name = (
+            repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else None
+        )
+        new = RENAMED.get(name or "")
+        return node.with_changes(func=node.func.with_changes(attr=cst.Name(new))) if new else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class ForgottenAwait(Rule):
@@ -21,6 +24,8 @@ class ForgottenAwait(Rule):
     severity = Severity.HIGH
     cwe = (670,)
     triggers = ("async", "asyncio")
+    fix = Applicability.SUGGESTED
+    fix_title = "Await it"
     noncompliant = (
         """
         import asyncio
@@ -93,3 +98,9 @@ class ForgottenAwait(Rule):
         if not isinstance(definition, ast.AsyncFunctionDef) or definition.decorator_list:
             return False
         return not any(True for _ in module.within(definition, ast.Yield))
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        around = repair.module.enclosing_function(repair.target)
+        return cst.Await(node) if isinstance(around, ast.AsyncFunctionDef) else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, is_open
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 CALLS = {".now": (0, "tz"), ".fromtimestamp": (1, "tz"), ".today": (9, "tz"), "": (7, "tzinfo")}
 
@@ -26,6 +29,8 @@ class NaiveDatetime(Rule):
     cwe = (1339,)
     aliases = ("python/naive-datatime-time-zone-issues@v1.0",)
     triggers = ("datetime",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Give it the zone of the machine"
     noncompliant = (
         """
         from datetime import datetime
@@ -93,3 +98,14 @@ class NaiveDatetime(Rule):
             "weekday",
             "isocalendar",
         )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or node.func.attr.value not in (
+            "now",
+            "today",
+            "fromtimestamp",
+        ):
+            return None
+        return cst.Call(cst.Attribute(node, cst.Name("astimezone")))

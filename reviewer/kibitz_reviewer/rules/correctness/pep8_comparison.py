@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 QUERIES = (
     "filter",
@@ -45,6 +49,8 @@ class Pep8Comparison(Rule):
     severity = Severity.INFO
     cwe = (1078,)
     aliases = ("python/pep8-recommendations@v1.0", "python/equality-vs-identity@v1.0")
+    fix = Applicability.SUGGESTED
+    fix_title = "Write it as PEP 8 advises"
     noncompliant = (
         """
         def check(value, names):
@@ -143,6 +149,17 @@ class Pep8Comparison(Rule):
                 return "Use `endswith`, which needs no counting."
         return ""
 
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if isinstance(node, cst.UnaryOperation) and isinstance(inner := node.expression, cst.Comparison):
+            target = inner.comparisons[0]
+            word: cst.BaseCompOp = cst.NotIn() if isinstance(target.operator, cst.In) else cst.IsNot()
+            return inner.with_changes(
+                comparisons=[target.with_changes(operator=word)], lpar=node.lpar or (), rpar=node.rpar or ()
+            )
+        if isinstance(node, cst.Comparison) and len(node.comparisons) == 1:
+            return _plain(node, bool(node.lpar))
+        return None
+
 
 def _is_query(module: Module, node: ast.Compare) -> bool:
     """Whether a comparison builds a condition for a database or selects rows: there `==` is meant."""
@@ -158,3 +175,33 @@ def _is_query(module: Module, node: ast.Compare) -> bool:
         if isinstance(around, ast.stmt):
             return False
     return False
+
+
+def _plain(node: cst.Comparison, in_brackets: bool) -> cst.BaseExpression | None:
+    """``is None`` for ``== None``, ``isinstance`` for ``type(x) == T``, the condition itself for ``== True``."""
+    target = node.comparisons[0]
+    left, right, equal = node.left, target.comparator, isinstance(target.operator, cst.Equal)
+    if isinstance(right, cst.Name) and right.value == "None":
+        word: cst.BaseCompOp = cst.Is() if equal else cst.IsNot()
+        return node.with_changes(comparisons=[target.with_changes(operator=word)])
+    if isinstance(right, cst.Name) and right.value in ("True", "False"):
+        bare = left if isinstance(left, cst.Name | cst.Attribute | cst.Call | cst.Subscript) else None
+        if bare is None or in_brackets:
+            return None
+        return bare if equal is (right.value == "True") else cst.UnaryOperation(cst.Not(), bare)
+    if isinstance(left, cst.Call) and isinstance(left.func, cst.Name) and left.func.value == "type":
+        test = f"isinstance({code_of(left.args[0].value)}, {code_of(right)})"
+        return parsed(test if equal else f"not {test}")
+    return _cut_off(left, right, equal)
+
+
+def _cut_off(left: cst.BaseExpression, right: cst.BaseExpression, equal: bool) -> cst.BaseExpression | None:
+    if (
+        not isinstance(left, cst.Subscript)
+        or len(left.slice) != 1
+        or not isinstance(part := left.slice[0].slice, cst.Slice)
+    ):
+        return None
+    name = "startswith" if part.lower is None else "endswith"
+    test = f"{code_of(left.value)}.{name}({code_of(right)})"
+    return parsed(test if equal else f"not {test}")

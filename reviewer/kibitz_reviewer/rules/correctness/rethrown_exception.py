@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class RethrownException(Rule):
@@ -21,6 +24,8 @@ class RethrownException(Rule):
     cwe = (755,)
     aliases = ("python/catch-and-rethrow-exception@v1.0",)
     triggers = ("except",)
+    fix = Applicability.SAFE
+    fix_title = "Leave the handler out"
     noncompliant = (
         """
         def load(path):
@@ -67,6 +72,24 @@ class RethrownException(Rule):
                         handler,
                         "Nothing is handled here. Leave the handler out, or do something with the error.",
                     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.ExceptHandler):
+            return None
+        around = repair.parent(node)
+        if not isinstance(around, cst.Try):
+            return None
+        kept = [handler for handler in around.handlers if handler is not node]
+        if kept or around.finalbody is not None:
+            if not kept and around.orelse is not None:
+                return None
+            repair.replace(around, around.with_changes(handlers=kept))
+        elif around.orelse is None and isinstance(around.body, cst.IndentedBlock):
+            first, *rest = around.body.body
+            if isinstance(first, cst.SimpleStatementLine | cst.BaseCompoundStatement):
+                lines = [*around.leading_lines, *first.leading_lines]
+                repair.replace(around, cst.FlattenSentinel([first.with_changes(leading_lines=lines), *rest]))
+        return None
 
 
 def _only_raises(handler: ast.ExceptHandler) -> bool:

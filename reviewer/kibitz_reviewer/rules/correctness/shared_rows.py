@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class SharedRows(Rule):
@@ -19,6 +23,8 @@ class SharedRows(Rule):
 
     severity = Severity.LOW
     aliases = ("python/multidimension-list-using-replication@v1.0",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Make each row anew"
     noncompliant = (
         """
         def board(size):
@@ -60,6 +66,18 @@ class SharedRows(Rule):
                             node,
                             "All rows are the same object. Make each anew: `[... for _ in range(n)]`.",
                         )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.BinaryOperation):
+            return None
+        row, count = (node.left, node.right) if isinstance(node.left, cst.List) else (node.right, node.left)
+        if (
+            not isinstance(row, cst.List)
+            or len(row.elements) != 1
+            or isinstance(row.elements[0], cst.StarredElement)
+        ):
+            return None
+        return parsed(f"[{code_of(row.elements[0].value)} for _ in range({code_of(count)})]")
 
 
 def _is_changeable(module: Module, node: ast.expr) -> bool:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, statement
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 # Errors that tell of a mistake, where others are a way of asking (a missing key, a file that is gone).
 MISTAKES = frozenset(
@@ -40,6 +44,8 @@ class SwallowedException(Rule):
     cwe = (390, 703)
     aliases = ("python/swallow-exceptions@v1.0", "python/improper-error-handling@v1.0")
     triggers = ("except",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Log it"
     noncompliant = (
         """
         def save(record, store):
@@ -112,6 +118,14 @@ class SwallowedException(Rule):
                     severity=Severity.INFO,
                     confidence=Confidence.LOW,
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.ExceptHandler) or not isinstance(node.body, cst.IndentedBlock):
+            return None
+        repair.add_import("logging")
+        log = statement('logging.exception("unexpected error")')
+        kept = [line for line in node.body.body if "continue" in code_of(line)]
+        return node.with_changes(body=node.body.with_changes(body=[log, *kept]))
 
 
 def _is_specific(module: Module, handler: ast.ExceptHandler) -> bool:

@@ -6,8 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 METHODS = frozenset(
     [
@@ -53,6 +56,8 @@ class UncheckedDictGet(Rule):
     cwe = (476,)
     aliases = ("python/dict-get-method@v1.0",)
     triggers = ("get",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Let a missing key be an error that names it"
     noncompliant = (
         """
         def name(user):
@@ -136,6 +141,13 @@ class UncheckedDictGet(Rule):
         ):
             return False
         return not CLIENT.search(ast.unparse(owner))
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or len(node.args) != 1:
+            return None
+        return cst.Subscript(node.func.value, [cst.SubscriptElement(cst.Index(node.args[0].value))])
 
 
 def _is_asked(module: Module, call: ast.Call) -> bool:

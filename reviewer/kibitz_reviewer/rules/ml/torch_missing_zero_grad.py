@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import method
+from kibitz_reviewer.engines.edits import parsed
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import loop_around
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class TorchMissingZeroGrad(Rule):
@@ -22,6 +26,8 @@ class TorchMissingZeroGrad(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/pytorch-miss-call-to-zero-grad@v1.0",)
     triggers = ("backward",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Clear the gradients first"
     noncompliant = (
         """
         import torch
@@ -78,3 +84,20 @@ class TorchMissingZeroGrad(Rule):
                 yield self.finding(
                     module, call, "Gradients of all turns add up. Call `optimizer.zero_grad()` first."
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        around = repair.module.enclosing_function(repair.target) or repair.module.tree
+        steps = [c for c in repair.module.within(around, ast.Call) if method(c) == "step" and not c.args]
+        line = repair.parent(repair.parent(node) or node)
+        if (
+            len(steps) != 1
+            or not isinstance(steps[0].func, ast.Attribute)
+            or not isinstance(line, cst.SimpleStatementLine)
+        ):
+            return None
+        clear = parsed(f"{ast.unparse(steps[0].func.value)}.zero_grad()")
+        before = cst.SimpleStatementLine([cst.Expr(clear)], leading_lines=line.leading_lines)
+        repair.replace(line, cst.FlattenSentinel([before, line.with_changes(leading_lines=[])]))
+        return None

@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, keyword, method, name_of
+from kibitz_reviewer.engines.edits import code_of, with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 MAKERS = frozenset(
     f"torch.{name}"
@@ -44,6 +48,8 @@ class TorchTensorMoved(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/pytorch-create-tensors-directly-on-device@v1.0",)
     triggers = ("to", "cuda")
+    fix = Applicability.SUGGESTED
+    fix_title = "Make it on its device"
     noncompliant = (
         """
         import torch
@@ -92,3 +98,14 @@ class TorchTensorMoved(Rule):
             yield self.finding(
                 module, call, "It is made, copied and thrown away. Pass `device=` when it is made."
             )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or not isinstance(made := node.func.value, cst.Call):
+            return None
+        if node.func.attr.value == "cuda":
+            return with_keyword(made, "device", '"cuda"') if not node.args else None
+        if len(node.args) != 1:
+            return None
+        return with_keyword(made, "device", code_of(node.args[0].value))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument
+from kibitz_reviewer.engines.edits import argument as given
+from kibitz_reviewer.engines.edits import calling, code_of, text_value
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 KNOWN = frozenset(
     {
@@ -37,6 +42,8 @@ class HashlibNew(Rule):
     severity = Severity.LOW
     aliases = ("python/hashlib-constructor@v1.0",)
     triggers = ("hashlib",)
+    fix = Applicability.SAFE
+    fix_title = "Call its constructor"
     noncompliant = (
         """
         import hashlib
@@ -69,3 +76,20 @@ class HashlibNew(Rule):
                     call,
                     f"Its constructor is quicker: call `hashlib.{name.lower().replace('-', '')}`.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        name = given(node, 0, "name")
+        text = text_value(name.value) if name is not None else None
+        if text is None or not isinstance(node.func, cst.Attribute):
+            return None
+        rest = [arg for arg in node.args if arg is not name]
+        data = [
+            arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)
+            if arg.keyword and arg.keyword.value == "data"
+            else arg
+            for arg in rest
+        ]
+        owner = code_of(node.func.value)
+        return calling(node, f"{owner}.{text.lower().replace('-', '')}", data)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import changed_in, loop_around, names_in, repeats
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 DUMPS = ("json.dumps", "json.dump", "simplejson.dumps", "pickle.dumps")
 LOADS = {"json.loads": "json.dumps", "pickle.loads": "pickle.dumps", "simplejson.loads": "simplejson.dumps"}
@@ -27,6 +30,8 @@ class JsonInLoop(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/use-of-inefficient-api@v1.0",)
     triggers = ("json", "simplejson", "pickle", "deepcopy", "yaml")
+    fix = Applicability.SUGGESTED
+    fix_title = "Copy it without writing it out"
     noncompliant = (
         """
         import json
@@ -98,6 +103,20 @@ class JsonInLoop(Rule):
         return not names_in(data) & changed_in(loop) and (
             name in LOADS or not _is_stream_of_changes(loop, data)
         )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        target = repair.target
+        if not isinstance(target, ast.Call) or not _is_copy(
+            repair.module, target, repair.module.qualified_name(target.func) or ""
+        ):
+            return None
+        inner = node.args[0].value
+        if not isinstance(inner, cst.Call) or len(inner.args) != 1:
+            return None
+        repair.add_import("copy")
+        return cst.Call(cst.Attribute(cst.Name("copy"), cst.Name("deepcopy")), [inner.args[0]])
 
 
 def _is_copy(module: Module, call: ast.Call, name: str) -> bool:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 
 class NeedlessIteration(Rule):
@@ -21,6 +25,8 @@ class NeedlessIteration(Rule):
     confidence = Confidence.MEDIUM
     cwe = (1176,)
     aliases = ("python/unnecessary-iteration@v1.0",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Stop at the first"
     noncompliant = (
         """
         def first(items):
@@ -100,6 +106,25 @@ class NeedlessIteration(Rule):
                 yield loop, "A dictionary finds a key at once. Use `get` or `[]`."
             if len(loop.body) == 1 and isinstance(loop.body[0], ast.Return | ast.Break) and not loop.orelse:
                 yield loop, "This loop never turns twice. Use `next(iter(...))`."
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if (
+            isinstance(node, cst.Subscript)
+            and isinstance(made := node.value, cst.Call)
+            and len(made.args) == 1
+        ):
+            return parsed(f"next(iter({code_of(made.args[0].value)}))")
+        if isinstance(node, cst.Subscript) and isinstance(listed := node.value, cst.ListComp):
+            return parsed(f"next({code_of(listed)[1:-1]})") if not listed.lpar else None
+        if (
+            isinstance(node, cst.Call)
+            and len(node.args) == 1
+            and isinstance(listed := node.args[0].value, cst.ListComp)
+        ):
+            return node.with_deep_changes(
+                node.args[0], value=cst.GeneratorExp(listed.elt, listed.for_in, lpar=[], rpar=[])
+            )
+        return None
 
 
 def _searches_key(loop: ast.For) -> bool:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, is_local
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import is_handler, repeats
 from kibitz_reviewer.engines.text import text_of
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 POOLS = (
     "requests.Session",
@@ -45,6 +49,8 @@ class PoolPerCall(Rule):
     severity = Severity.MEDIUM
     aliases = ("python/use-of-inefficient-api@v1.0",)
     triggers = tuple(sorted({name.rpartition(".")[2] for name in POOLS}))
+    fix = Applicability.SUGGESTED
+    fix_title = "Make it once, above the function"
     noncompliant = (
         """
         import requests
@@ -110,6 +116,23 @@ class PoolPerCall(Rule):
             name = module.qualified_name(call.func)
             message = f"`{name}` is made anew {when}, though it exists to be reused. Make it once."
             yield self.finding(module, call, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        made = repair.target
+        if not isinstance(made, ast.Call) or any(
+            isinstance(n, ast.Name) and is_local(repair.module, n) for n in ast.walk(made)
+        ):
+            return None
+        statement = repair.module.enclosing_statement(made)
+        if not (
+            isinstance(statement, ast.Assign)
+            and statement.value is made
+            and isinstance(statement.targets[0], ast.Name)
+        ):
+            return None
+        return cst.Name(repair.hoist(statement.targets[0].id.upper(), code_of(node)))
 
 
 def _is_retried(module: Module, call: ast.Call) -> bool:

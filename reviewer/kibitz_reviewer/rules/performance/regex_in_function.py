@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import code_of, is_local
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import repeats
 from kibitz_reviewer.engines.text import text_of
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 CACHES = ("functools.cache", "functools.lru_cache", "functools.cached_property")
 
@@ -25,6 +29,8 @@ class RegexInFunction(Rule):
     severity = Severity.LOW
     aliases = ("python/use-of-inefficient-api@v1.0",)
     triggers = ("re", "regex")
+    fix = Applicability.SAFE
+    fix_title = "Compile it once"
     noncompliant = (
         r"""
         import re
@@ -92,6 +98,24 @@ class RegexInFunction(Rule):
             if not repeats(module, call) and (_is_kept(module, call) or _runs_once(module, function)):
                 continue
             yield self.finding(module, call, "This pattern never changes. Compile it once, at module level.")
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        made = repair.target
+        if not isinstance(made, ast.Call) or any(
+            isinstance(n, ast.Name) and is_local(repair.module, n) for n in ast.walk(made)
+        ):
+            return None
+        statement = repair.module.enclosing_statement(made)
+        wanted = "PATTERN"
+        if (
+            isinstance(statement, ast.Assign)
+            and statement.value is made
+            and isinstance(statement.targets[0], ast.Name)
+        ):
+            wanted = statement.targets[0].id.upper()
+        return cst.Name(repair.hoist(f"_{wanted.lstrip('_')}", code_of(node)))
 
 
 def _is_kept(module: Module, call: ast.Call) -> bool:

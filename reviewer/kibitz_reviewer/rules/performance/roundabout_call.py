@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import method
+from kibitz_reviewer.engines.edits import calling, code_of
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 
 class RoundaboutCall(Rule):
@@ -22,6 +26,8 @@ class RoundaboutCall(Rule):
     confidence = Confidence.MEDIUM
     cwe = (1176,)
     aliases = ("python/use-of-inefficient-api@v1.0",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Say it directly"
     noncompliant = (
         """
         def smallest(numbers):
@@ -133,3 +139,17 @@ class RoundaboutCall(Rule):
             ):
                 return False
         return bool(uses)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if isinstance(node, cst.Subscript) and isinstance(made := node.value, cst.Call):
+            index = node.slice[0].slice
+            last = isinstance(index, cst.Index) and code_of(index.value) == "-1"
+            backwards = any(arg.keyword and arg.keyword.value == "reverse" for arg in made.args)
+            if backwards or not (isinstance(made.func, cst.Name) and made.func.value == "sorted"):
+                return None
+            return calling(made, "max" if last else "min")
+        if isinstance(node, cst.Comparison):
+            part = node.comparisons[0]
+            if isinstance(keys := part.comparator, cst.Call) and isinstance(keys.func, cst.Attribute):
+                return node.with_changes(comparisons=[part.with_changes(comparator=keys.func.value)])
+        return None

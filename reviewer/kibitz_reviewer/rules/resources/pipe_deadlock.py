@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, keyword, method, name_of
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class PipeDeadlock(Rule):
@@ -23,6 +26,8 @@ class PipeDeadlock(Rule):
     cwe = (833,)
     aliases = ("python/multiprocessing-deadlock-prevention@v1.0",)
     triggers = ("Popen", "Process")
+    fix = Applicability.SUGGESTED
+    fix_title = "Read while waiting"
     noncompliant = (
         """
         import subprocess
@@ -142,3 +147,10 @@ class PipeDeadlock(Rule):
                     "The process waits until its queue is read, and this waits for it. Read first, then join.",
                 )
                 return
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or node.func.attr.value != "wait":
+            return None
+        return node.with_changes(func=node.func.with_changes(attr=cst.Name("communicate")))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class SocketClosedAsFile(Rule):
@@ -21,6 +24,8 @@ class SocketClosedAsFile(Rule):
     severity = Severity.HIGH
     aliases = ("python/socket-close-platform-compatibility@v1.0",)
     triggers = ("close",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Close the socket itself"
     noncompliant = (
         """
         import os
@@ -59,3 +64,16 @@ class SocketClosedAsFile(Rule):
                 owner = module.qualified_name(number.func.value) or ""
                 if owner.startswith("socket.") and number.func.attr == "fileno":
                     yield self.finding(module, call, "Elsewhere a socket is no file. Call its own `close()`.")
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        inner = node.args[0].value if len(node.args) == 1 else None
+        if (
+            not isinstance(inner, cst.Call)
+            or not isinstance(inner.func, cst.Attribute)
+            or inner.func.attr.value != "fileno"
+        ):
+            return None
+        repair.drop_import("os")
+        return cst.Call(cst.Attribute(inner.func.value, cst.Name("close")))

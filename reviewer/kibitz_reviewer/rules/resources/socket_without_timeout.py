@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, is_open, name_of
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class SocketWithoutTimeout(Rule):
@@ -22,6 +26,8 @@ class SocketWithoutTimeout(Rule):
     cwe = (400,)
     aliases = ("python/socket-connection-timeout@v1.0",)
     triggers = ("socket",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Set a limit of time"
     noncompliant = (
         """
         import socket
@@ -86,3 +92,17 @@ class SocketWithoutTimeout(Rule):
                 yield self.finding(
                     module, call, "A silent peer holds this for ever. Call `settimeout` first."
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        name = repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else ""
+        if name == "socket.create_connection":
+            return with_keyword(node, "timeout", "10")
+        line = repair.parent(repair.parent(node) or node)
+        if not isinstance(node.func, cst.Attribute) or not isinstance(line, cst.SimpleStatementLine):
+            return None
+        limit = cst.Call(cst.Attribute(node.func.value, cst.Name("settimeout")), [cst.Arg(cst.Integer("10"))])
+        before = cst.SimpleStatementLine([cst.Expr(limit)], leading_lines=line.leading_lines)
+        repair.replace(line, cst.FlattenSentinel([before, line.with_changes(leading_lines=[])]))
+        return None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import keyword, method
+from kibitz_reviewer.engines.edits import changed, text_value
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 EVERYWHERE = ("0.0.0.0", "", "::")
 STARTERS = (
@@ -53,6 +57,8 @@ class AllInterfaces(Rule):
     cwe = (605, 200, 668)
     aliases = ("python/hardcoded-bind-all-interfaces@v1.0", "python/insecure-socket-bind@v1.0")
     triggers = ("0.0.0.0", "bind", "::", "HTTPServer", "TCPServer", "UDPServer")
+    fix = Applicability.SUGGESTED
+    fix_title = "Listen on this machine only"
     noncompliant = (
         """
         import socket
@@ -126,3 +132,13 @@ class AllInterfaces(Rule):
                     ):
                         yield self.finding(module, call, message)
                         break
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return changed(node, _alone)
+
+
+def _alone(node: cst.CSTNode) -> cst.CSTNode | None:
+    """The machine itself in the place of all its interfaces."""
+    if not isinstance(node, cst.SimpleString) or text_value(node) not in ("0.0.0.0", "::", ""):
+        return None
+    return cst.SimpleString('"::1"' if text_value(node) == "::" else '"127.0.0.1"')

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 OPENERS = ("tarfile.open", "tarfile.TarFile", "tarfile.TarFile.open")
 
@@ -24,6 +28,8 @@ class ArchiveExtraction(Rule):
     cwe = (22,)
     aliases = ("python/path-traversal@v1.0",)
     triggers = ("extractall", "extract", "unpack_archive")
+    fix = Applicability.SUGGESTED
+    fix_title = "Refuse what leads outside"
     noncompliant = (
         """
         import tarfile
@@ -77,3 +83,8 @@ class ArchiveExtraction(Rule):
         if None in given or "members" in given or len(call.args) > 1:
             return False
         return "filter" not in given or module.constant(given["filter"]) == "fully_trusted"
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        return with_keyword(node, "filter", '"data"')

@@ -6,9 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, is_false, keyword, name_of, target_names
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 NAMES = (
     "hashlib.md5",
@@ -40,6 +43,8 @@ class BrokenHash(Rule):
     cwe = (327, 328)
     aliases = ("python/insecure-hashing@v1.0",)
     triggers = ("hashlib", "hashes", "Crypto", "Cryptodome", "hmac")
+    fix = Applicability.SUGGESTED
+    fix_title = "Use SHA-256"
     noncompliant = (
         """
         import hashlib
@@ -100,6 +105,15 @@ class BrokenHash(Rule):
                 ):
                     continue
             yield self.finding(module, call, "This hash can be forged. Use SHA-256.")
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if isinstance(node.func, cst.Attribute) and node.func.attr.value in ("md5", "sha1", "md4"):
+            return node.with_changes(func=node.func.with_changes(attr=cst.Name("sha256")))
+        if isinstance(node.func, cst.Attribute) and node.func.attr.value in ("MD5", "SHA1"):
+            return node.with_changes(func=node.func.with_changes(attr=cst.Name("SHA256")))
+        return None
 
 
 def _is_checksum(module: Module, call: ast.Call) -> bool:

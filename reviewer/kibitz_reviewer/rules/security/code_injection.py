@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import calling
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -31,6 +35,8 @@ class CodeInjection(FlowRule):
     kinds = ("code",)
     supersedes = ("dynamic-code",)
     advice = "Read data as data, for instance with `json.loads`, and choose functions from a table."
+    fix = Applicability.SUGGESTED
+    fix_title = "Read a literal, run nothing"
     noncompliant = (
         """
         from flask import Flask, request
@@ -79,3 +85,11 @@ class CodeInjection(FlowRule):
             return eval(mode)
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Name) or node.func.value != "eval" or len(node.args) != 1:
+            return None
+        repair.add_import("ast")
+        return calling(node, "ast.literal_eval")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import calling
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.text import parameters_of, text_of
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 SOURCES = ("input", "flask.request", "request", "os.environ", "os.getenv", "sys.argv", "sys.stdin")
 MAX_HOPS = 8
@@ -26,6 +30,8 @@ class DynamicCode(Rule):
     cwe = (94, 95)
     aliases = ("python/code-injection@v1.0",)
     triggers = ("eval", "exec")
+    fix = Applicability.SUGGESTED
+    fix_title = "Read a literal, run nothing"
     noncompliant = (
         """
         def calculate(expression):
@@ -85,6 +91,14 @@ class DynamicCode(Rule):
                     call,
                     "This runs text from outside as Python. Parse it instead: `ast.literal_eval` for literals, `json.loads` for data.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Name) or node.func.value != "eval" or len(node.args) != 1:
+            return None
+        repair.add_import("ast")
+        return calling(node, "ast.literal_eval")
 
 
 def _comes_from_outside(module: Module, hole: ast.expr, depth: int = 0) -> bool:

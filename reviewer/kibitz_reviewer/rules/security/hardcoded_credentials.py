@@ -8,9 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import parsed
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 _NAME = re.compile(
     r"(?i)(?:^|_)(?:password|passwd|pwd|passphrase|secret|secret_?key|api_?key|apikey|access_?key|private_?key|auth_?token|access_?token|"
@@ -65,6 +69,8 @@ class HardcodedCredentials(Rule):
     cwe = (798,)
     aliases = ("python/hardcoded-credentials@v1.0",)
     triggers = ()
+    fix = Applicability.SUGGESTED
+    fix_title = "Take it from the environment"
     noncompliant = (
         """
         DB_PASSWORD = "hunter2-Prod!9"  # finding
@@ -130,6 +136,29 @@ class HardcodedCredentials(Rule):
     def _at(self, module: Module, node: ast.Constant, confidence: Confidence) -> Finding:
         message = "A credential is written into the source. Read it from the environment or a secret store, and replace this one."
         return self.finding(module, node, message, confidence=confidence)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.SimpleString):
+            return None
+        around = repair.module.parent(repair.target)
+        name = ""
+        if isinstance(around, ast.keyword):
+            name = around.arg or ""
+        elif isinstance(around, ast.Assign | ast.AnnAssign):
+            target = around.targets[0] if isinstance(around, ast.Assign) else around.target
+            name = (
+                target.id
+                if isinstance(target, ast.Name)
+                else target.attr
+                if isinstance(target, ast.Attribute)
+                else ""
+            )
+            if isinstance(target, ast.Subscript):
+                name = str(repair.module.constant(target.slice, ""))
+        if not name.isidentifier():
+            return None
+        repair.add_import("os")
+        return parsed(f'os.environ["{name.upper()}"]')
 
 
 def _handed_over(module: Module) -> Iterator[ast.Constant]:

@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, known, method
+from kibitz_reviewer.engines.edits import code_of, text_value, with_value
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 LOCAL = re.compile(
     r"(?i)localhost|127\.|\[?::1|0\.0\.0\.0|169\.254\.169\.254|169\.254\.170\.2|[\w-]+(?:[:/]|$)|[\w.-]+\.(?:local|internal|test|localhost|svc)\b|10\.|192\.168\.|%s|\{"
@@ -68,6 +72,8 @@ class InsecureConnection(Rule):
         "nntplib",
         "HTTPConnection",
     )
+    fix = Applicability.SUGGESTED
+    fix_title = "Use the protocol over TLS"
     noncompliant = (
         """
         import requests
@@ -169,6 +175,18 @@ class InsecureConnection(Rule):
             and len(text) > 7
             and not LOCAL.match(text[7:])
         )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        for arg in node.args:
+            text = text_value(arg.value)
+            if text is not None and text.lower().startswith("http://"):
+                return with_value(node, arg, code_of(arg.value).replace("http://", "https://", 1))
+        better = {"IMAP4": "IMAP4_SSL", "POP3": "POP3_SSL", "HTTPConnection": "HTTPSConnection"}
+        if isinstance(node.func, cst.Attribute) and node.func.attr.value in better:
+            return node.with_changes(func=node.func.with_changes(attr=cst.Name(better[node.func.attr.value])))
+        return None
 
 
 def _is_upgraded(module: Module, call: ast.Call) -> bool:

@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import is_false, is_open, keyword
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 SETTING = re.compile(r"(?:SESSION|CSRF|REMEMBER|LANGUAGE)_COOKIE_(?:SECURE|HTTPONLY)")
 
@@ -35,6 +39,8 @@ class InsecureCookie(Rule):
         "REMEMBER_COOKIE_HTTPONLY",
         "LANGUAGE_COOKIE_SECURE",
     )
+    fix = Applicability.SUGGESTED
+    fix_title = "Keep it from scripts and from the clear"
     noncompliant = (
         """
         from flask import Flask, make_response
@@ -111,6 +117,19 @@ class InsecureCookie(Rule):
     def _is_set(self, module: Module, call: ast.Call, name: str) -> bool:
         value = keyword(call, name)
         return value is not None and not is_false(module, value)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or node.func.attr.value not in (
+            "set_cookie",
+            "set_signed_cookie",
+        ):
+            return None
+        for name in ("secure", "httponly"):
+            node = with_keyword(node, name, "True")
+        has_site = any(arg.keyword is not None and arg.keyword.value == "samesite" for arg in node.args)
+        return node if has_site else with_keyword(node, "samesite", '"Lax"')
 
 
 def _settings(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:

@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, known, method, name_of
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 CRYPTO = ("Crypto.", "Cryptodome.", "pyDes", "crypto.")
 CIPHERS = re.compile(r"(?:Cipher\.(?:DES3?|ARC[24]|Blowfish|CAST|XOR|IDEA)\.new|pyDes\.(?:triple_)?des)$")
@@ -28,6 +32,8 @@ class InsecureCryptography(Rule):
     cwe = (327, 326)
     aliases = ("python/insecure-cryptography@v1.0",)
     triggers = ("Crypto", "Cryptodome", "cryptography", "rsa", "ssl", "OpenSSL", "pyDes", "Blowfish")
+    fix = Applicability.SUGGESTED
+    fix_title = "Use a key that is long enough"
     noncompliant = (
         """
         from Crypto.Cipher import DES
@@ -130,3 +136,12 @@ class InsecureCryptography(Rule):
                 else ""
             )
         return ""
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        name = next(
+            (a.keyword.value for a in node.args if a.keyword and a.keyword.value in ("key_size", "bits")),
+            None,
+        )
+        return with_keyword(node, name, "3072") if name else None

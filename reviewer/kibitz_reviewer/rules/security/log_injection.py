@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Confidence, Severity
+import libcst as cst
+
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -21,6 +24,8 @@ class LogInjection(FlowRule):
     triggers = ("info", "debug", "warning", "error", "critical", "exception", "log", "warn")
     kinds = ("log",)
     advice = "Take line breaks out of it, or log its `repr`."
+    fix = Applicability.SUGGESTED
+    fix_title = "Write line ends as escapes"
     noncompliant = (
         """
         import logging
@@ -64,3 +69,21 @@ class LogInjection(FlowRule):
             logging.info("order %d with %s items", int(event["id"]), len(event["items"]))
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        first = node.args[0].value if node.args else None
+        if isinstance(first, cst.FormattedString):
+            parts = [
+                part.with_changes(conversion="r")
+                if isinstance(part, cst.FormattedStringExpression)
+                and part.conversion is None
+                and part.format_spec is None
+                else part
+                for part in first.parts
+            ]
+            return node.with_deep_changes(first, parts=parts)
+        if isinstance(first, cst.SimpleString) and "%s" in first.value:
+            return node.with_deep_changes(first, value=first.value.replace("%s", "%r"))
+        return None

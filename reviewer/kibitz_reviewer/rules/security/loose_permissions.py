@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, name_of
+from kibitz_reviewer.engines.edits import with_value
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 BITS = {
     "stat.S_IRWXO": 0o007,
@@ -38,6 +42,8 @@ class LoosePermissions(Rule):
     cwe = (732, 266)
     aliases = ("python/loose-file-permissions@v1.0",)
     triggers = ("chmod", "fchmod", "lchmod", "umask", "open", "mkdir", "makedirs", "mkfifo", "mknod")
+    fix = Applicability.SUGGESTED
+    fix_title = "Keep others out"
     noncompliant = (
         """
         import os
@@ -102,6 +108,19 @@ class LoosePermissions(Rule):
                 yield self.finding(
                     module, call, "Every user of the machine may change this. Give rights to the owner only."
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        for arg in node.args:
+            value = arg.value
+            if isinstance(value, cst.Integer) and value.value.startswith("0o") and len(value.value) >= 5:
+                return with_value(
+                    node,
+                    arg,
+                    f"0o{value.value[-3]}{int(value.value[-2]) & 5 if value.value[-2] != '7' else 5}0"[:5],
+                )
+        return None
 
 
 def _mode(module: Module, node: ast.expr | None) -> int | None:

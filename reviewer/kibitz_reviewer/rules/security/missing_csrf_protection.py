@@ -6,10 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import is_false, keyword, texts
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 SETTINGS = ("WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT")
 
@@ -34,6 +37,8 @@ class MissingCsrfProtection(Rule):
         "exempt",
         "WTF_CSRF_METHODS",
     )
+    fix = Applicability.SUGGESTED
+    fix_title = "Leave the protection on"
     noncompliant = (
         """
         from flask import Flask
@@ -122,6 +127,14 @@ class MissingCsrfProtection(Rule):
         for call in module.calls("django.views.decorators.csrf.csrf_exempt"):
             if not isinstance(module.parent(call), ast.ClassDef | ast.FunctionDef):
                 yield self.finding(module, call, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if isinstance(decorator := repair.parent(node), cst.Decorator):
+            repair.replace(decorator, cst.RemoveFromParent())
+            return None
+        if isinstance(node, cst.Assign) and isinstance(node.value, cst.Name) and node.value.value == "False":
+            return node.with_changes(value=cst.Name("True"))
+        return None
 
 
 def _is_test(module: Module) -> bool:

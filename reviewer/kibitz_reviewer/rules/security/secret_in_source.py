@@ -8,8 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 FORMS = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{50,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
@@ -34,6 +38,8 @@ class SecretInSource(Rule):
     cwe = (798, 312)
     supersedes = ("hardcoded-credentials",)
     aliases = ("python/hardcoded-credentials@v1.0",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Take it from the environment"
     noncompliant = (
         """
         GITHUB = "ghp_aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"  # finding
@@ -77,6 +83,18 @@ class SecretInSource(Rule):
                     node,
                     "A key of a service stands in the source. Revoke it, and take the new one from the environment.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.SimpleString):
+            return None
+        around = repair.module.parent(repair.target)
+        name = around.arg or "" if isinstance(around, ast.keyword) else ""
+        if isinstance(around, ast.Assign) and isinstance(around.targets[0], ast.Name):
+            name = around.targets[0].id
+        if not name.isidentifier():
+            return None
+        repair.add_import("os")
+        return parsed(f'os.environ["{name.upper()}"]')
 
 
 def _holds_password(text: str) -> bool:

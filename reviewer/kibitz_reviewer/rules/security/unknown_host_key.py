@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, name_of
+from kibitz_reviewer.engines.edits import changed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class UnknownHostKey(Rule):
@@ -22,6 +26,8 @@ class UnknownHostKey(Rule):
     cwe = (322, 295)
     aliases = ("python/do-not-auto-add-or-warning-missing-hostkey-policy@v1.0",)
     triggers = ("set_missing_host_key_policy",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Refuse servers that are not known"
     noncompliant = (
         """
         import paramiko
@@ -73,3 +79,13 @@ class UnknownHostKey(Rule):
                     call,
                     "Any server is taken for the right one. Load the known keys and reject others.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return changed(node, _refusing)
+
+
+def _refusing(node: cst.CSTNode) -> cst.CSTNode | None:
+    """The policy that refuses in the place of those that accept, where it is spelled by its module."""
+    if isinstance(node, cst.Attribute) and node.attr.value in ("AutoAddPolicy", "WarningPolicy"):
+        return node.with_changes(attr=cst.Name("RejectPolicy"))
+    return None

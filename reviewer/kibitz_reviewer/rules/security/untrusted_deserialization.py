@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import ast
+
+import libcst as cst
+
+from kibitz_reviewer.engines.edits import calling, code_of
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -31,6 +37,8 @@ class UntrustedDeserialization(FlowRule):
     kinds = ("deserialize",)
     supersedes = ("untrusted-pickle", "unsafe-yaml-load", "cloudpickle-load")
     advice = "Use a format that holds data only, such as JSON."
+    fix = Applicability.SUGGESTED
+    fix_title = "Load plain data only"
     noncompliant = (
         """
         import base64
@@ -69,3 +77,13 @@ class UntrustedDeserialization(FlowRule):
             return yaml.load(event["body"], Loader=yaml.SafeLoader)
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or not node.args:
+            return None
+        name = repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else ""
+        if name in ("yaml.load", "yaml.unsafe_load", "yaml.full_load"):
+            return calling(node, f"{code_of(node.func.value)}.safe_load", node.args[:1])
+        return None

@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import target_names
+from kibitz_reviewer.engines.edits import calling
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 FUNCTIONS = (
     "random",
@@ -44,6 +48,8 @@ class WeakRandomness(Rule):
     cwe = (330, 338)
     aliases = ("python/insecure-cryptography@v1.0",)
     triggers = ("random",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Take it from the system"
     noncompliant = (
         """
         import random
@@ -99,6 +105,29 @@ class WeakRandomness(Rule):
                     call,
                     "These numbers can be predicted, and a secret is made of them. Use the `secrets` module.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not isinstance(node.func, cst.Attribute) or not isinstance(node.func.value, cst.Name):
+            return None
+        name = node.func.attr.value
+        if name not in (
+            "choice",
+            "choices",
+            "randint",
+            "randrange",
+            "sample",
+            "random",
+            "getrandbits",
+            "uniform",
+            "shuffle",
+        ):
+            return None
+        repair.add_import("secrets")
+        repair.drop_import(node.func.value.value)
+        short = {"choice": "secrets.choice", "getrandbits": "secrets.randbits"}
+        return calling(node, short.get(name, f"secrets.SystemRandom().{name}"))
 
 
 def _is_secret(module: Module, call: ast.Call) -> bool:

@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import argument, is_false, is_true, keyword, name_of
+from kibitz_reviewer.engines.edits import with_keyword, with_value
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 PARSERS = (
     "lxml.etree.XMLParser",
@@ -31,6 +35,8 @@ class XmlExternalEntity(Rule):
     cwe = (611, 776)
     aliases = ("python/xml-external-entity@v1.0",)
     triggers = ("xml", "lxml", "etree", "pulldom", "sax")
+    fix = Applicability.SUGGESTED
+    fix_title = "Leave entities as they are"
     noncompliant = (
         """
         from lxml import etree
@@ -135,3 +141,17 @@ class XmlExternalEntity(Rule):
             made = module.value_of(parser) if parser is not None else None
             return not (isinstance(made, ast.Call) and is_false(module, keyword(made, "resolve_entities")))
         return False
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        name = repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else ""
+        if name and name.startswith("lxml.etree.") and name.endswith("Parser"):
+            return with_keyword(node, "resolve_entities", "False")
+        if (
+            isinstance(node.func, cst.Attribute)
+            and node.func.attr.value == "setFeature"
+            and len(node.args) == 2
+        ):
+            return with_value(node, node.args[1], "False")
+        return None
