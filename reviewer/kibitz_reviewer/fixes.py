@@ -70,6 +70,15 @@ class Repair:
         every = (name, *(f"{name}_{number}" for number in range(2, 999)))
         return next(n for n in every if n not in self.module.words and n not in self.taken)
 
+    def written(self, node: ast.expr) -> cst.CSTNode | None:
+        """The libcst twin of where an argument is put together: itself, or what its name is bound to, if only used here."""
+        if not isinstance(node, ast.Name):
+            return self.twin(node)
+        value = self.module.value_of(node)
+        loads = [n for n in self.module.nodes(ast.Name) if n.id == node.id and isinstance(n.ctx, ast.Load)]
+        same = [n for n in loads if self.module.enclosing_function(n) is self.module.enclosing_function(node)]
+        return self.twin(value) if value is not node and len(same) == 1 else None
+
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
         """The libcst node around ``node``, as far as the top-level statement."""
         return self.parents.get(node)

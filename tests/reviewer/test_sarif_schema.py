@@ -19,7 +19,9 @@ FORMATS = jsonschema.FormatChecker(formats=())
 _URI_TEXT = re.compile(r"(?:%[0-9A-Fa-f]{2}|[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-])*\Z")
 
 FIXABLE = "import yaml\n\n\ndef read(text, kind):\n    if kind is 'yaml':\n        return yaml.load(text)\n"
-UNFIXABLE = "import subprocess\n\n\ndef call(word):\n    return subprocess.call('ls ' + word, shell=True)\n"
+UNFIXABLE = (
+    "import subprocess\n\n\ndef call(word):\n    return subprocess.call('ls | grep ' + word, shell=True)\n"
+)
 FILES = {
     "plain.py": FIXABLE,
     "with space/café ☕.py": FIXABLE,

@@ -29,7 +29,7 @@ from kibitz_reviewer.dataflow.values import (
     mixed,
     of_constant,
 )
-from kibitz_reviewer.engines.names import BUILTINS
+from kibitz_reviewer.engines.names import BUILTINS, CLOSING
 
 NORETURN = frozenset(
     {
@@ -430,6 +430,8 @@ class Library(Statements):
         if name == "setattr" and len(args) > 2 and isinstance(args[1].constant, str):
             self.store_attribute(first, args[1].constant, args[2])
             return NONE
+        if name in CLOSING and args:
+            return first
         if name in ("copy.copy", "copy.deepcopy", "typing.cast"):
             return args[-1] if name == "typing.cast" and args else first
         if name == "len":

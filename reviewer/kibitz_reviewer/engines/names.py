@@ -21,6 +21,8 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (ast.Module, *FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
 BUILTINS = frozenset(dir(builtins))
 MAX_HOPS = 8
+#: What hands on what it is given, to be closed in the end.
+CLOSING = frozenset({"contextlib.closing", "contextlib.aclosing", "contextlib.nullcontext"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Names:
             return self._of_self(node, hops) if base is None else f"{base}.{node.attr}"
         if isinstance(node, ast.Call):
             base = self.qualified(node.func, hops + 1)
+            if node.args and (base in CLOSING or (base or "").endswith("Stack().enter_context")):
+                return self.qualified(node.args[0], hops + 1)
             return None if base is None else f"{base}()"
         if isinstance(node, ast.Subscript):
             base = self.qualified(node.value, hops + 1)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.arguments import method
+from kibitz_reviewer.engines.edits import TIGHT, mentions
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import FUNCTIONS
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 KEEPERS = (
     "append",
@@ -38,6 +42,8 @@ class LateBinding(Rule):
     confidence = Confidence.MEDIUM
     cwe = (1108,)
     triggers = ("for",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Keep the value of this turn"
     noncompliant = (
         """
         def buttons(names):
@@ -133,3 +139,21 @@ class LateBinding(Rule):
             ):
                 return True
         return False
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Lambda):
+            return None
+        names: set[str] = set()
+        for around in repair.module.ancestors(repair.target):
+            if isinstance(around, ast.For | ast.AsyncFor):
+                names |= {n.id for n in ast.walk(around.target) if isinstance(n, ast.Name)}
+        used = sorted(name for name in names if mentions(node.body, name))
+        own = {param.name.value for param in node.params.params}
+        kept = [
+            cst.Param(cst.Name(name), default=cst.Name(name), equal=TIGHT) for name in used if name not in own
+        ]
+        if not kept or node.params.star_kwarg or node.params.kwonly_params:
+            return None
+        params = node.params.with_changes(params=[*node.params.params, *kept])
+        space = cst.SimpleWhitespace(" ")
+        return node.with_changes(params=params, whitespace_after_lambda=space)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from kibitz_reviewer.engines.call_table import CallTable
-from kibitz_reviewer.rule import Confidence, Severity
+from kibitz_reviewer.engines.shell_fix import without_shell
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Severity
 
 
 class OutdatedSubprocessCall(CallTable):
@@ -20,6 +24,8 @@ class OutdatedSubprocessCall(CallTable):
     cwe = (1106,)
     aliases = ("python/subprocess-correct-api@v1.0",)
     triggers = ("os", "popen2", "commands", "subprocess")
+    fix = Applicability.SUGGESTED
+    fix_title = "Pass a list of arguments, without a shell"
     noncompliant = (
         """
         import os
@@ -69,3 +75,6 @@ class OutdatedSubprocessCall(CallTable):
         "subprocess.getoutput": "`subprocess.run([...], check=True)`",
         "subprocess.getstatusoutput": "`subprocess.run([...], check=True)`",
     }
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return without_shell(node, repair)

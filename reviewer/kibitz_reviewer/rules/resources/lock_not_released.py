@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.scopes import held_in_with
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 LOCKS = tuple(
     f"{owner}.{kind}()"
@@ -28,6 +32,8 @@ class LockNotReleased(Rule):
     cwe = (667, 764)
     aliases = ("python/resource-leak@v1.0",)
     triggers = ("acquire",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Hold it in a with statement"
     noncompliant = (
         """
         import threading
@@ -125,6 +131,12 @@ class LockNotReleased(Rule):
                 yield self.finding(
                     module, call, "The lock stays taken if anything fails before `release`. Use `with`."
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        held_in_with(node, repair)
+        return None
 
 
 def _is_statement(module: Module, call: ast.Call) -> bool:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.closing import leaks_from
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.pieces import safe_call
+from kibitz_reviewer.engines.scopes import opened_in_with
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 OPENERS = (
     "socket.socket",
@@ -68,6 +73,8 @@ class UnclosedConnection(Rule):
         "NamedTemporaryFile",
         "create_connection",
     )
+    fix = Applicability.SUGGESTED
+    fix_title = "Open it in a with statement"
     noncompliant = (
         """
         import socket
@@ -124,3 +131,13 @@ class UnclosedConnection(Rule):
                     yield self.finding(
                         module, call, "This is not closed on every path. Open it in a `with` statement."
                     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        name = repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else ""
+        if (name or "").startswith("socket."):
+            opened_in_with(node, repair, lambda call: call)
+        elif opened_in_with(node, repair, lambda call: safe_call(call, "closing")):
+            repair.add_import("contextlib", "closing")
+        return None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.closing import leaks_from
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.scopes import opened_in_with
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 OPENERS = (
     "open",
@@ -35,6 +39,8 @@ class UnclosedFile(Rule):
     cwe = (404, 775)
     aliases = ("python/resource-leak@v1.0",)
     triggers = ("open", "fdopen", "ZipFile")
+    fix = Applicability.SUGGESTED
+    fix_title = "Open it in a with statement"
     noncompliant = (
         """
         def read(path):
@@ -106,3 +112,9 @@ class UnclosedFile(Rule):
                 yield self.finding(
                     module, call, "This file is not closed on every path. Open it in a `with` statement."
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        opened_in_with(node, repair, lambda call: call)
+        return None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.shell_fix import without_shell
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -41,6 +45,8 @@ class CommandInjection(FlowRule):
     kinds = ("shell",)
     supersedes = ("shell-command",)
     advice = "Run a fixed program with a list of arguments, without a shell."
+    fix = Applicability.SUGGESTED
+    fix_title = "Pass a list of arguments, without a shell"
     noncompliant = (
         """
         import os
@@ -105,3 +111,6 @@ class CommandInjection(FlowRule):
             return "done"
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return without_shell(node, repair)

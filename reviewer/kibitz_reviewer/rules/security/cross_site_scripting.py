@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.escape_fix import escaped, with_escapes
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -31,6 +35,8 @@ class CrossSiteScripting(FlowRule):
     )
     kinds = ("xss",)
     advice = "Let an autoescaping template fill it in, or escape it with `html.escape`."
+    fix = Applicability.SUGGESTED
+    fix_title = "Escape what is filled in"
     noncompliant = (
         """
         from flask import Flask, request
@@ -82,3 +88,11 @@ class CrossSiteScripting(FlowRule):
             return JsonResponse({"term": request.GET["q"]})
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        repair.add_import("html")
+        if isinstance(node, cst.Call) and node.args:
+            return escaped(node, node.args[0], "html.escape")
+        if isinstance(node, cst.Return) and node.value is not None:
+            return with_escapes(node, node.value, "html.escape")
+        return with_escapes(node, node, "html.escape") if isinstance(node, cst.BaseExpression) else None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.escape_fix import escaped
+from kibitz_reviewer.engines.pieces import pieces_of
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -20,6 +25,8 @@ class LdapInjection(FlowRule):
     triggers = ("search_s", "search", "search_ext", "search_ext_s", "search_st", "paged_search")
     kinds = ("ldap",)
     advice = "Pass the value through `escape_filter_chars` first."
+    fix = Applicability.SUGGESTED
+    fix_title = "Escape what is filled in"
     noncompliant = (
         """
         import ldap
@@ -66,3 +73,14 @@ class LdapInjection(FlowRule):
             return len(connection.entries)
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        uses_three = "ldap3" in repair.module.imported
+        owner = "ldap3.utils.conv" if uses_three else "ldap.filter"
+        arg = next((a for a in node.args if pieces_of(a.value) and len(pieces_of(a.value) or []) > 1), None)
+        if arg is None:
+            return None
+        repair.add_import(owner, "escape_filter_chars")
+        return escaped(node, arg, "escape_filter_chars")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.escape_fix import escaped
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -20,6 +24,8 @@ class RegexInjection(FlowRule):
     triggers = ("compile", "match", "search", "fullmatch", "findall", "finditer", "sub", "split")
     kinds = ("regex",)
     advice = "Pass the value through `re.escape` first."
+    fix = Applicability.SUGGESTED
+    fix_title = "Match it as it is"
     noncompliant = (
         """
         import re
@@ -59,3 +65,11 @@ class RegexInjection(FlowRule):
             return bool(re.match(r"[a-z]+", event["name"]))
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not node.args:
+            return None
+        repair.add_import("re")
+        return escaped(node, node.args[0], "re.escape")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.shell_fix import without_shell
 from kibitz_reviewer.engines.text import Text, text_of
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 SHELLS = (
     "os.system",
@@ -39,6 +43,8 @@ class ShellCommand(Rule):
     cwe = (78,)
     aliases = ("python/os-command-injection@v1.0",)
     triggers = ("os", "subprocess", "asyncio")
+    fix = Applicability.SUGGESTED
+    fix_title = "Pass a list of arguments, without a shell"
     noncompliant = (
         """
         import os
@@ -103,6 +109,9 @@ class ShellCommand(Rule):
                     "A shell runs this command, and part of it is only known at run time. Pass a list of arguments without a shell.",
                     confidence=Confidence.HIGH if text.built else Confidence.MEDIUM,
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return without_shell(node, repair)
 
 
 def _first(module: Module, command: ast.expr) -> Text:

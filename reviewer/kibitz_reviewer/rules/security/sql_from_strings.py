@@ -6,9 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.sql_fix import with_parameters
 from kibitz_reviewer.engines.text import text_of
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 METHODS = (
     "execute",
@@ -42,6 +46,8 @@ class SqlFromStrings(Rule):
     cwe = (89,)
     aliases = ("python/sql-injection@v1.0",)
     triggers = METHODS
+    fix = Applicability.SUGGESTED
+    fix_title = "Pass the values as parameters"
     noncompliant = (
         """
         def find(cursor, name):
@@ -113,3 +119,6 @@ class SqlFromStrings(Rule):
                     "This SQL is put together from strings, so a value can change the statement itself. "
                     "Leave a placeholder in the text and pass the value as a parameter.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return with_parameters(node, repair)

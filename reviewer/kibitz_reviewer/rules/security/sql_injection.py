@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.sql_fix import with_parameters
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -42,6 +46,8 @@ class SqlInjection(FlowRule):
     kinds = ("sql",)
     supersedes = ("sql-from-strings",)
     advice = "Leave a placeholder in the statement and pass the value as a parameter."
+    fix = Applicability.SUGGESTED
+    fix_title = "Pass the values as parameters"
     noncompliant = (
         """
         import sqlite3
@@ -104,3 +110,6 @@ class SqlInjection(FlowRule):
             return cursor.fetchall()
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        return with_parameters(node, repair)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kibitz_reviewer.rule import Severity
+import libcst as cst
+
+from kibitz_reviewer.engines.escape_fix import escaped
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule
 
 
@@ -20,6 +24,8 @@ class WildcardInjection(FlowRule):
     triggers = ("glob", "iglob", "rglob", "fnmatch", "fnmatchcase", "filter")
     kinds = ("wildcard",)
     advice = "Pass the value through `glob.escape` first."
+    fix = Applicability.SUGGESTED
+    fix_title = "Match it as it is"
     noncompliant = (
         """
         import glob
@@ -58,3 +64,11 @@ class WildcardInjection(FlowRule):
             return [name for name in glob.glob("/tmp/x/*.txt") if name == event["name"]]
         """,
     )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        if not node.args:
+            return None
+        repair.add_import("glob")
+        return escaped(node, node.args[0], "glob.escape")
