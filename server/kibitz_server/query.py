@@ -116,8 +116,11 @@ def merged_tree(store: Store, span: Span, keep: LabelFilter | None = None) -> Tr
     """The span's profiles as one tree; ``keep`` chooses label sets."""
     _check(span)
     samples, dictionary = store.samples(span), store.dictionary(span.group)
-    chosen = _chosen(samples, dictionary, keep)
-    self_values = _sums(samples.node[chosen], samples.values[chosen], len(dictionary.parent))
+    node, values = samples.node, samples.values
+    if keep is not None:
+        chosen = _chosen(samples, dictionary, keep)
+        node, values = node[chosen], values[chosen]
+    self_values = _sums(node, values, len(dictionary.parent))
     limits = sorted({limit for part in samples.parts for limit in part.limits})
     estimated = any("aws" in part.samplers for part in samples.parts)
     return Tree(

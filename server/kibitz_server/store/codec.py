@@ -25,6 +25,7 @@ _HEAD = struct.Struct("<BBI")
 _VERSION = 2
 _LEVEL = 1
 _LABEL_BITS = 24
+_MOST_ROWS = 1 << 28
 _SIZES = (1, 2, 4, 8)
 _local = threading.local()  # compressors are not thread-safe, and making one costs more than using it
 
@@ -55,28 +56,50 @@ def encode(node: Ints, labels: Ints, values: Ints) -> bytes:
 
 def decode(blob: bytes) -> tuple[Ints, Ints, Ints]:
     """(node, labels, values) as they were encoded, rows by ascending node; `StoreError` on a damaged blob."""
+    rows, columns = shape(blob)
+    node, labels, values = (
+        np.empty(rows, np.int64),
+        np.empty(rows, np.int64),
+        np.empty((columns, rows), np.int64),
+    )
+    decode_into(blob, node, labels, list(values))
+    return node, labels, values.T
+
+
+def shape(blob: bytes) -> tuple[int, int]:
+    """How many rows and value columns a blob says it has; `StoreError` on what cannot be one."""
     try:
         version, columns, rows = _HEAD.unpack_from(blob)
-        if version not in (1, _VERSION):
-            raise StoreError(
-                f"samples of version {version}: written by a newer Kibitz, upgrade this collector"
-            )
-        start = _HEAD.size + (0 if version == 1 else 2 + columns)
-        sizes = [4, 4] + [8] * columns if version == 1 else list(blob[_HEAD.size : start])
-        size = rows * sum(sizes)
-        body = _decompressor().decompress(blob[start:], max_output_size=size)
-    except (struct.error, zstandard.ZstdError) as error:
+    except struct.error as error:
+        raise StoreError(f"a profile's samples are damaged ({error}): run the store check") from error
+    if version not in (1, _VERSION):
+        raise StoreError(f"samples of version {version}: written by a newer Kibitz, upgrade this collector")
+    if rows > _MOST_ROWS:
+        raise StoreError(f"a profile's samples are damaged: {rows} rows: run the store check")
+    return rows, columns
+
+
+def decode_into(blob: bytes, node: Ints, labels: Ints, values: Sequence[Ints]) -> None:
+    """`decode` into arrays of `shape`, one for each value column: many blobs lie end to end with no copy more."""
+    rows, columns = shape(blob)
+    old = blob[0] == 1
+    start = _HEAD.size + (0 if old else 2 + columns)
+    sizes = [4, 4] + [8] * columns if old else list(blob[_HEAD.size : start])
+    size = rows * sum(sizes)
+    try:
+        body = memoryview(_decompressor().decompress(blob[start:], max_output_size=size))
+    except zstandard.ZstdError as error:
         raise StoreError(f"a profile's samples are damaged ({error}): run the store check") from error
     if len(body) != size or any(size not in _SIZES for size in sizes):
         raise StoreError(f"a profile's samples are damaged: {len(body)} bytes, expected {size}")
-    ends = np.cumsum([0, *sizes]) * rows
-    node = np.cumsum(_unshuffle(body[: ends[1]], f"<u{sizes[0]}"), dtype=np.int64)
-    labels = _unshuffle(body[ends[1] : ends[2]], f"<u{sizes[1]}").astype(np.int64)
-    values = np.empty((rows, columns), np.int64)
-    for column in range(columns):
-        part = body[ends[2 + column] : ends[3 + column]]
-        values[:, column] = _unshuffle(part, f"<i{sizes[2 + column]}")
-    return node, labels, values
+    at = 0
+    for index, (column, width) in enumerate(zip([node, labels, *values], sizes, strict=True)):
+        part = _unshuffle(body[at : at + rows * width], f"<{'i' if index > 1 else 'u'}{width}")
+        if index:
+            column[:] = part
+        else:
+            part.cumsum(dtype=np.int64, out=column)
+        at += rows * width
 
 
 def merge(blocks: Sequence[Block]) -> Block:
@@ -132,7 +155,7 @@ def _shuffle(column: np.ndarray) -> bytes:
     return np.ascontiguousarray(column).view(np.uint8).reshape(-1, column.itemsize).T.tobytes()
 
 
-def _unshuffle(data: bytes, dtype: str) -> np.ndarray:
+def _unshuffle(data: memoryview, dtype: str) -> np.ndarray:
     size = np.dtype(dtype).itemsize
     if size == 1:
         return np.frombuffer(data, dtype)

@@ -129,18 +129,20 @@ def _buckets(
 
 def joined(found: Sequence[tuple[Part, bytes]]) -> Samples:
     """Blobs end to end. Their value types are united by name; one that lacks a type counts 0 in it."""
-    blobs = [codec.decode(blob) for _, blob in found]
     types = codec.united(part.types for part, _ in found)
-    empty = np.empty(0, np.int64)
-    values = [codec.widen(blob[2], part.types, types) for blob, (part, _) in zip(blobs, found, strict=True)]
-    return Samples(
-        parts=[part for part, _ in found],
-        profile=np.repeat(np.arange(len(blobs)), [len(blob[0]) for blob in blobs]) if blobs else empty,
-        node=np.concatenate([empty, *(blob[0] for blob in blobs)]),
-        labels=np.concatenate([empty, *(blob[1] for blob in blobs)]),
-        value_types=types,
-        values=np.concatenate([np.empty((0, len(types)), np.int64), *values]),
-    )
+    rows = [codec.shape(blob)[0] for _, blob in found]
+    count = sum(rows)
+    node, labels = np.empty(count, np.int64), np.empty(count, np.int64)
+    complete = all(part.types == types for part, _ in found)
+    values = (np.empty if complete else np.zeros)((len(types), count), np.int64)
+    at = 0
+    for (part, blob), size in zip(found, rows, strict=True):
+        to = slice(at, at + size)
+        columns = [values[types.index(kind), to] for kind in part.types]
+        codec.decode_into(blob, node[to], labels[to], columns)
+        at += size
+    profile = np.repeat(np.arange(len(found)), rows)
+    return Samples([part for part, _ in found], profile, node, labels, types, values.T)
 
 
 def report_part(started: float, ended: float, instance: str, revision: str, facts: str) -> Part:
