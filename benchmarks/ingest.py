@@ -3,10 +3,11 @@
     python benchmarks/ingest.py [--quick]
 
 A running ``kibitz serve`` and, as the floor, a server of the same kind that reads each body and answers 204. Both get the
-same reports (2,000 stacks each) from the same 32 clients, in alternating batches. Reports are of two shapes: "service",
+same reports (2,000 stacks each) from the same 32 clients, in alternating rounds. A second ``kibitz serve --workers 2``, on
+two cores, gets them from 6 clients in batches of 32 (``POST /api/reports``). Reports are of two shapes: "service",
 whose stacks share their beginnings as those of a program do (some 4,000 nodes), and "wide", random walks that share next
 to nothing (some 20,000 nodes). Reported: reports per second, CPU milliseconds of the server per report, the ratio of both
-to the floor, bytes on disk per report, the server's memory; and the same reports put into DuckDB as rows, one transaction
+to the floor, bytes on disk per report, the servers' memory; and the same reports put into DuckDB as rows, one transaction
 for every 32, by this process, without HTTP.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import random
 import re
 import statistics
@@ -23,14 +25,17 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from kibitz_agent import wire
 from kibitz_agent.profile import Frame, Header, Profile, ProfileBuilder
+from kibitz_server.ingest import batch
 
 CLIENTS = 32
+BATCH, BATCH_CLIENTS, BATCH_WORKERS = 32, 6, 2
 
 STUB = """
 import socket, sys
@@ -104,27 +109,73 @@ def start(command: list[str]) -> tuple[subprocess.Popen[str], int]:
     return process, int(match[1])
 
 
-def batch(process: subprocess.Popen[str], port: int, bodies: list[bytes], token: str) -> tuple[float, float]:
-    """Post ``bodies`` from all clients; (reports a second, server CPU milliseconds a report)."""
+def one_by_one(
+    process: subprocess.Popen[str], port: int, made: list[Profile], token: str
+) -> tuple[float, float]:
+    """Post reports from all clients; (reports a second, server CPU milliseconds a report)."""
+    path = f"/profilingGroups/bench/agentProfile?profileToken={token}-"
+    posts = [(f"{path}{number}", body) for number, body in enumerate(map(wire.encode, made))]
+    return posted(process, port, posts, CLIENTS, wire.CONTENT_TYPE, len(made))
 
+
+def in_batches(
+    process: subprocess.Popen[str], port: int, made: list[Profile], token: str
+) -> tuple[float, float]:
+    """The same, many in a request."""
+    bodies = [
+        wire.encode(profile.with_header(replace(profile.header, token=f"{token}-{number}")))
+        for number, profile in enumerate(made)
+    ]
+    posts = [
+        ("/api/reports", batch.joined(bodies[first : first + BATCH]))
+        for first in range(0, len(bodies), BATCH)
+    ]
+    return posted(process, port, posts, BATCH_CLIENTS, batch.CONTENT_TYPE, len(made))
+
+
+def posted(
+    process: subprocess.Popen[str],
+    port: int,
+    posts: list[tuple[str, bytes]],
+    clients: int,
+    kind: str,
+    reports: int,
+) -> tuple[float, float]:
     def post(client: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        for number in range(client, len(bodies), CLIENTS):
-            path = f"/profilingGroups/bench/agentProfile?profileToken={token}-{number}"
-            connection.request("POST", path, bodies[number], {"Content-Type": wire.CONTENT_TYPE})
+        for path, body in posts[client::clients]:
+            connection.request("POST", path, body, {"Content-Type": kind})
             answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 204, answer.status
+            text = answer.read()
+            assert answer.status in (200, 204), answer.status
+            assert b'"report"' not in text, text
         connection.close()
 
-    times = psutil.Process(process.pid).cpu_times
-    cpu, begun = sum(times()[:2]), time.perf_counter()
-    threads = [threading.Thread(target=post, args=(client,)) for client in range(CLIENTS)]
+    cpu, begun = cpu_s(process), time.perf_counter()
+    threads = [threading.Thread(target=post, args=(client,)) for client in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return len(bodies) / (time.perf_counter() - begun), (sum(times()[:2]) - cpu) / len(bodies) * 1000
+    return reports / (time.perf_counter() - begun), (cpu_s(process) - cpu) / reports * 1000
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    own = psutil.Process(process.pid)
+    return [own, *own.children(recursive=True)]
+
+
+def cpu_s(process: subprocess.Popen[str]) -> float:
+    return sum(sum(one.cpu_times()[:2]) for one in family(process))
+
+
+def on_two_cores(process: subprocess.Popen[str]) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))[:2]
+        for one in family(process):
+            os.sched_setaffinity(one.pid, cores)
+            for thread in one.threads():
+                os.sched_setaffinity(thread.id, cores)
 
 
 def duckdb_rate(made: list[Profile], folder: str) -> tuple[float, float] | None:
@@ -150,38 +201,42 @@ def duckdb_rate(made: list[Profile], folder: str) -> tuple[float, float] | None:
         for first in range(0, len(rows), CLIENTS):
             together = [row for report in rows[first : first + CLIENTS] for row in report]
             names = ["report", "stack", "state", "samples", "wall", "cpu"]
-            batch = pa.table(dict(zip(names, zip(*together, strict=True), strict=True)))
-            connection.execute("INSERT INTO samples SELECT * FROM batch")
-            del batch
+            rows_of_reports = pa.table(dict(zip(names, zip(*together, strict=True), strict=True)))
+            connection.execute("INSERT INTO samples SELECT * FROM rows_of_reports")
+            del rows_of_reports
         wall = time.perf_counter() - begun
         return len(rows) / wall, (time.process_time() - cpu) / len(rows) * 1000
 
 
 def measured(shape: str, rounds: int, count: int, stacks: int, *, quick: bool) -> None:
     made = profiles(count, stacks, shape)
-    bodies = [wire.encode(profile) for profile in made]
-    with tempfile.TemporaryDirectory() as folder:
+    serve = [sys.executable, "-m", "kibitz_agent.cli", "serve", "--port", "0", "--data"]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         servers = {
-            "kibitz": start(
-                [sys.executable, "-m", "kibitz_agent.cli", "serve", "--port", "0", "--data", folder]
-            ),
+            "kibitz": start([*serve, folder]),
+            "kibitz in batches": start([*serve, other, "--workers", str(BATCH_WORKERS)]),
             "stub": start([sys.executable, "-c", STUB]),
         }
+        on_two_cores(servers["kibitz in batches"][0])
         try:
             results: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
             for number in range(rounds + 1):
                 for name in random.sample(sorted(servers), len(servers)):
-                    figures = batch(*servers[name], bodies, f"{name}-{number}")
+                    post = in_batches if name.endswith("batches") else one_by_one
+                    figures = post(*servers[name], made, f"{name[:6]}-{number}")
                     if number or quick:  # the first fills the dictionary, as a service's first report does
                         results[name].append(figures)
-            memory = psutil.Process(servers["kibitz"][0].pid).memory_info().rss
+            memory = {
+                name: [one.memory_info().rss for one in family(server)]
+                for name, (server, _) in servers.items()
+            }
         finally:
             for process, _ in servers.values():
                 process.terminate()
                 process.wait()
                 assert process.stdout is not None
                 process.stdout.close()
-        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+        size = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
     medians = {
         name: [statistics.median(column) for column in zip(*rows, strict=True)]
         for name, rows in results.items()
@@ -198,12 +253,13 @@ def measured(shape: str, rounds: int, count: int, stacks: int, *, quick: bool) -
         "shape": shape,
         "stacks_per_report": stacks,
         "nodes_per_report": round(statistics.mean(len(profile.node_parent) for profile in made)),
-        "bytes_sent_per_report": round(statistics.mean(map(len, bodies))),
+        "bytes_sent_per_report": round(statistics.mean(len(wire.encode(profile)) for profile in made)),
         "rate_of_stub": round(medians["kibitz"][0] / medians["stub"][0], 3),
         "cpu_over_stub": round(medians["kibitz"][1] / medians["stub"][1], 2) if medians["stub"][1] else None,
         "reports": (rounds + 1) * count,
         "bytes_on_disk_per_report": round(size / ((rounds + 1) * count)),
-        "rss_mb": round(memory / 1e6),
+        "rss_mb": round(max(memory["kibitz"]) / 1e6),
+        "rss_of_each_worker_mb": [round(size / 1e6) for size in memory["kibitz in batches"]],
     }
     print(json.dumps(summary))
 
