@@ -53,6 +53,7 @@ def payload(tree: Tree, span: Span, value: str, max_nodes: int = DEFAULT_NODES) 
             for index, kind in enumerate(tree.value_types)
         ],
         "notes": _notes(tree),
+        "revision": tree.revisions[0] if tree.revisions else "",
     }
 
 

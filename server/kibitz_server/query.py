@@ -31,6 +31,7 @@ class Tree:
     instances: int
     limits: tuple[str, ...]
     estimated_states: bool
+    revisions: tuple[str, ...] = ()
 
     def column(self, value: str) -> int:
         """The column of the value type called ``value``; `QueryError` names those there are."""
@@ -92,6 +93,17 @@ class FrameSeries:
         shares: npt.NDArray[np.float64] = self.totals[wanted].sum(axis=0) / np.maximum(self.samples, 1)
         return np.minimum(shares, 1.0)
 
+    def largest_shares(self, count: int) -> dict[str, npt.NDArray[np.float64]]:
+        """By name, the shares (buckets,) of the ``count`` functions with the largest totals, largest first."""
+        order = np.argsort(-self.totals.sum(axis=1), kind="stable")[: 2 * count]
+        sums: dict[str, Ints] = {}
+        for index in order.tolist():
+            if self.totals[index].any():
+                name = self.dictionary.frames[index].name
+                sums[name] = sums.get(name, 0) + self.totals[index]
+        whole = np.maximum(self.samples, 1)
+        return {name: np.minimum(total / whole, 1.0) for name, total in list(sums.items())[:count]}
+
     def largest(self, count: int) -> list[str]:
         """The names of the ``count`` frames with the largest totals over all buckets."""
         order = np.argsort(-self.totals.sum(axis=1), kind="stable")
@@ -131,6 +143,7 @@ def merged_tree(store: Store, span: Span, keep: LabelFilter | None = None) -> Tr
         len(frozenset().union(*(part.instances for part in samples.parts))),
         tuple(limits),
         estimated,
+        _revisions(samples),
     )
 
 
@@ -249,6 +262,15 @@ def subtree_sums(dictionary: Dictionary, self_values: Ints) -> Ints:
         nodes = order[ends[level] : ends[level + 1]]
         np.add.at(totals, dictionary.parent[nodes], totals[nodes])
     return totals
+
+
+def _revisions(samples: Samples) -> tuple[str, ...]:
+    """The revisions that reported, the latest first; one that is not known is left out."""
+    latest: dict[str, float] = {}
+    for part in samples.parts:
+        for revision in part.revisions - {""}:
+            latest[revision] = max(latest.get(revision, 0.0), part.end)
+    return tuple(sorted(latest, key=lambda revision: (-latest[revision], revision)))
 
 
 def _check(span: Span) -> None:

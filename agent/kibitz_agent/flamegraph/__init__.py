@@ -9,7 +9,8 @@ The payload is a JSON-ready dict of columns; node 0 is the synthetic root ``all`
     {"version": 1, "title": str, "subtitle": str, "start": epoch_s, "end": epoch_s, "strings": [str],
      "frames": {"name": [string], "file": [string], "line": [int]},
      "nodes": {"parent": [node], "frame": [frame]},
-     "values": [{"name": str, "unit": str, "self": [int]}], "notes": [str]}
+     "values": [{"name": str, "unit": str, "self": [int]}], "notes": [str],
+     "revision": str}
 
 `pack` writes the same in a twelfth of the bytes; the renderer takes either.
 """
@@ -32,12 +33,20 @@ ASSETS = (
     "search.js",
     "format.js",
     "compare.js",
+    "origins.js",
     "colour.js",
     "boxes.js",
     "painter.js",
     "table.js",
+    "functions.js",
+    "minimap.js",
+    "outline.js",
+    "tooltip.js",
+    "source.js",
+    "picture.js",
     "menu.js",
     "views.js",
+    "state.js",
     "shell.js",
     "input.js",
     "flamegraph.js",
@@ -84,6 +93,7 @@ def payload(
         "end": header.end_ns / 1e9,
         **_columns(tree),
         "notes": _notes(profile, len(whole.parent) - len(tree.parent)),
+        "revision": header.revision,
     }
 
 

@@ -1,12 +1,6 @@
 // Colours by module: the hue says which, the strength says whose (own code stands out from libraries).
 
-/** Whose code a file is: "own", "library" (site-packages), "standard" (Python's own) or "none" (no file). */
-export function originOf(file) {
-  if (!file) return "none";
-  if (/[\\/](site|dist)-packages[\\/]/.test(file)) return "library";
-  if (/[\\/]lib(64)?[\\/]python\d[^\\/]*[\\/]|[\\/]Python\d*[\\/]Lib[\\/]|^<frozen |^~/i.test(file)) return "standard";
-  return "own";
-}
+import { packageOf } from "./origins.js";
 
 const HUES = 18;
 const SHADES = 3;
@@ -54,12 +48,10 @@ function frameColour(theme, index) {
 }
 
 /** The colour index of a function: hue by its top-level package, shade by its name, strength by its origin. */
-export function colourIndex(name, file) {
-  const colon = name.indexOf(":");
-  const module = colon > 0 ? name.slice(0, colon) : name;
-  const hue = hash(module.split(".", 1)[0]) % HUES;
+export function colourIndex(name, origin) {
+  const hue = hash(packageOf(name)) % HUES;
   const shade = hash(name.slice(0, 200)) % SHADES;
-  return FIRST_FRAME + (STRENGTHS[originOf(file)] * HUES + hue) * SHADES + shade;
+  return FIRST_FRAME + (STRENGTHS[origin] * HUES + hue) * SHADES + shade;
 }
 
 function hash(text) {

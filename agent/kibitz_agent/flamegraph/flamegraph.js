@@ -5,19 +5,27 @@
 // Works alone in a page of its own and inside another page; needs no network, no build step and no inline styles.
 
 import { visibleBoxes } from "./boxes.js";
-import { themeColours } from "./colour.js";
-import { changesOf, compared, formatChange } from "./compare.js";
-import { formatPlace, formatShare, formatValue, grouped, plainText } from "./format.js";
+import { SPECIAL, themeColours } from "./colour.js";
+import { changesOf, compared } from "./compare.js";
+import { formatShare, formatValue, grouped, plainText } from "./format.js";
+import { functionRows } from "./functions.js";
 import { listen } from "./input.js";
 import { openMenu } from "./menu.js";
+import { Minimap } from "./minimap.js";
 import {
   decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, pathTo, slotAt, widestChild,
 } from "./model.js";
+import { ORIGINS, Origins, packageOf, sharesByOrigin } from "./origins.js";
+import { Outline } from "./outline.js";
 import { Painter } from "./painter.js";
-import { compileSearch, matchFrames, matchNodes } from "./search.js";
+import { download, pngBlob, svgText } from "./picture.js";
+import { compileSearch, matchFrames, matchNodes, prepareSearch } from "./search.js";
 import { buildShell } from "./shell.js";
+import { sourceAddress } from "./source.js";
+import { markedNode, markedView, stateOf } from "./state.js";
 import { FunctionTable, make } from "./table.js";
-import { VIEWS, treeInView, withoutFrames } from "./views.js";
+import { fillTooltip, placeTooltip, sentence } from "./tooltip.js";
+import { VIEWS, treeInView, withOnly, withoutFrames } from "./views.js";
 
 const ZOOM_MS = 180;
 const TINY_PX = 24;
@@ -27,8 +35,11 @@ const LEAST_VIEW = 1e-9;
 /**
  * Draws one payload in `container`. Options: `value` (which value to begin with), `search` (text to begin with),
  * `theme` ("light", "dark" or "auto"), `view` (one of `VIEWS`), `inspect` (the function to inspect), `hidden` (names of
- * functions to leave out), `onChange(graph)` (called when any of these or the zoom change), `onCompare(graph)` (the key d), `baseline`
- * (a payload to compare with), `compareBy` ("share", or "absolute" for amounts).
+ * functions to leave out), `only` (a search whose stacks alone are kept), `origins` (pairs of a package, module or path and
+ * "own" or "library"), `sort` ("-total": by total, largest first), `focus`, `selected` and `at` (as `state()` names them),
+ * `source` ({forge, editor, root}: templates of addresses, and where the forge's files begin), `onChange(graph)` (called
+ * when any of these or the zoom change), `onCompare(graph)` (the key d), `baseline` (a payload to compare with),
+ * `compareBy` ("share", or "absolute" for amounts).
  *
  * Read-only state: `value`, `focus` (the zoomed node, 0 for all), `selected` (a node or -1), `matchCount`,
  * `matchShare` (0..1 of the whole), `view` ({start, end} in the value's unit), `visibleFrames()`.
@@ -38,12 +49,16 @@ export class FlameGraph {
     this.options = options;
     this.parts = buildShell(container);
     this.painter = new Painter(this.parts.canvas);
-    this.table = new FunctionTable(this.parts.table, (row) => this.choose(row));
+    this.table = new FunctionTable(this.parts.table, (row) => this.choose(row), () => this.changed());
+    this.minimap = new Minimap(this.parts.minimap, (fraction) => this.centre(fraction));
+    this.outline = new Outline(this.parts.canvas);
+    this.origins = new Origins(options.origins ?? []);
+    this.painter.setOrigins(this.origins);
     this.focus = 0;
     this.selected = -1;
     this.hovered = null;
     this.searchText = "";
-    this.shape = { view: VIEWS.includes(options.view) ? options.view : VIEWS[0], inspect: options.inspect ?? "" };
+    this.shape = { view: VIEWS.includes(options.view) ? options.view : VIEWS[0], inspect: options.inspect ?? "", only: options.only ?? "" };
     this.hidden = new Set(options.hidden ?? []);
     this.frameRequest = 0;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
@@ -55,7 +70,23 @@ export class FlameGraph {
     this.resizing.observe(this.parts.stage);
     this.applyTheme();
     this.setPayload(payload, options.baseline ?? null);
-    if (options.search) this.search(options.search);
+    this.restore(options);
+    this.ready = true;
+  }
+
+  // What an address said, once there is something to show.
+  restore({ search, focus, selected, at, sort }) {
+    if (sort) this.table.setOrder(sort.replace(/^-/, ""), !sort.startsWith("-"));
+    if (focus) this.zoomQuietly((this.focus = this.nearest(markedNode(this.tree, focus))));
+    const view = at ? markedView(at, this.layout.sum) : null;
+    if (view) this.moveView(view, true);
+    if (search) this.search(search);
+    if (selected) this.select(this.nearest(markedNode(this.tree, selected)) || -1);
+  }
+
+  /** All that an address should say to show the same again: see `stateOf`. */
+  state() {
+    return stateOf(this);
   }
 
   /** Shows another payload; value, zoom, selection and search stay where the new tree still has them. */
@@ -78,6 +109,8 @@ export class FlameGraph {
     };
     const { source, hidden } = this;
     this.base = hidden.size ? withoutFrames(source, Uint8Array.from(source.name, (name) => (hidden.has(name) ? 1 : 0))) : source;
+    const wanted = this.shape.only ? matchFrames(source, compileSearch(this.shape.only).test) : null;
+    if (wanted) this.base = withOnly(this.base, wanted);
     this.tree = treeInView(this.base, this.shape.view, this.source.name.indexOf(this.shape.inspect));
     this.painter.setTree(this.tree);
     this.layout = layOut(this.tree, which);
@@ -95,7 +128,7 @@ export class FlameGraph {
   show(view, name = "") {
     if (!VIEWS.includes(view)) throw new RangeError(`no view ${view}: there is ${VIEWS.join(", ")}`);
     const hottest = () => this.source.name[(this.functions ?? functionsOf(layOut(this.base, this.layout.which)))[0]?.frame] ?? "";
-    this.shape = { view, inspect: view === "inspect" ? name || this.selectedName() || this.shape.inspect || hottest() : "" };
+    this.shape = { ...this.shape, view, inspect: view === "inspect" ? name || this.selectedName() || this.shape.inspect || hottest() : "" };
     this.reshape();
   }
 
@@ -110,6 +143,29 @@ export class FlameGraph {
   unhide(name) {
     this.hidden.delete(name);
     this.reshape();
+  }
+
+  /** Keeps only the stacks through functions or files that a search finds; "" keeps all. */
+  keepOnly(text) {
+    this.shape = { ...this.shape, only: text.trim() };
+    this.reshape();
+  }
+
+  /** Counts a package, a module or what lies below a path as "own" code or a "library"; "" forgets what was said. */
+  setOrigin(part, origin) {
+    if (origin) this.origins.known.set(part, origin);
+    else this.origins.known.delete(part);
+    this.painter.setOrigins(this.origins);
+    this.showChips();
+    this.showLegend();
+    this.mapDrawn = null;
+    this.redraw();
+    this.changed();
+  }
+
+  /** Shares of functions over time for the table: a map from names to numbers from 0 to 1, or null. */
+  setTrends(trends) {
+    this.table.setTrends(trends);
   }
 
   /** Name of the selected function, "" when none is. */
@@ -143,7 +199,51 @@ export class FlameGraph {
       ["Hide it and what it calls", () => this.hide(name)],
       ["Search for it", () => this.search(name)],
       ["Copy the stack", () => this.copyStack()],
+      ...this.sourceItems(),
+      ...this.originItems(name),
     ], canvas);
+  }
+
+  sourceItems() {
+    return ["forge", "editor"].flatMap((where) => {
+      const address = this.sourceOf(where);
+      const label = where === "forge" ? "Open the source at this revision" : "Open the source in the editor";
+      return address ? [[label, () => open(address, "_blank", "noopener")]] : [];
+    });
+  }
+
+  originItems(name) {
+    const part = packageOf(name);
+    const frame = this.tree.frame[Math.max(0, this.selected)];
+    const now = this.origins.of(this.tree.name[frame], this.tree.file[frame]);
+    const shown = plainText(part, 40);
+    return [
+      ...(now === "own" ? [] : [[`Count ${shown} as my code`, () => this.setOrigin(part, "own")]]),
+      ...(now === "library" ? [] : [[`Count ${shown} as a library`, () => this.setOrigin(part, "library")]]),
+    ];
+  }
+
+  /** Where the selected frame's source can be opened: on the "forge" or in the "editor"; "" where nobody said how. */
+  sourceOf(where) {
+    const { tree, selected, payload, options: { source = {} } } = this;
+    if (selected < 0) return "";
+    const frame = tree.frame[selected];
+    const place = { file: tree.file[frame], line: tree.line[frame], revision: payload.revision, root: source.root };
+    return sourceAddress(source[where] ?? "", place);
+  }
+
+  /** Opens the selected frame's source, on the forge if that is known. */
+  openSource() {
+    const address = this.sourceOf("forge") || this.sourceOf("editor");
+    if (address) open(address, "_blank", "noopener");
+    else this.parts.status.textContent = "No address for this source is set: the group's settings say where it is.";
+  }
+
+  /** Saves what is shown, all levels of it, as "svg" or "png". */
+  async save(kind) {
+    const name = `${(this.payload.title || "flamegraph").replace(/[^\w.-]+/g, "_").slice(0, 80)}.${kind}`;
+    const blob = kind === "svg" ? new Blob([svgText(this)], { type: "image/svg+xml" }) : await pngBlob(this);
+    download(blob, name);
   }
 
   // A row of the table was picked.
@@ -163,13 +263,35 @@ export class FlameGraph {
     const { chips, views } = this.parts;
     for (const button of views.children) button.setAttribute("aria-pressed", String(button.dataset.view === this.shape.view));
     chips.replaceChildren();
-    chips.hidden = this.hidden.size === 0;
-    for (const name of this.hidden) {
+    const told = { own: "my code", library: "a library" };
+    const { only } = this.shape;
+    const all = [
+      ...[...this.hidden].map((name) => [plainText(name, 80), `Show ${plainText(name, 200)} again`, () => this.unhide(name)]),
+      ...(only ? [[`only ${plainText(only, 80)}`, "Show all stacks again", () => this.keepOnly("")]] : []),
+      ...[...this.origins.known].map(([part, origin]) => [
+        `${plainText(part, 60)} is ${told[origin]}`, `Forget whose code ${plainText(part, 60)} is`, () => this.setOrigin(part, ""),
+      ]),
+    ];
+    chips.hidden = all.length === 0;
+    for (const [text, label, act] of all) {
       const chip = make("button", "kb-chip", chips);
       chip.type = "button";
-      chip.textContent = `${plainText(name, 80)} ×`;
-      chip.setAttribute("aria-label", `Show ${plainText(name, 200)} again`);
-      chip.addEventListener("click", () => this.unhide(name));
+      chip.textContent = `${text} ×`;
+      chip.setAttribute("aria-label", label);
+      chip.addEventListener("click", act);
+    }
+  }
+
+  // Whose code the time is spent in, by the same colours.
+  showLegend() {
+    const { legend } = this.parts;
+    legend.replaceChildren();
+    if (!this.functions) return;
+    const shares = sharesByOrigin(this.base, this.functions, this.origins);
+    for (const [origin, title] of Object.entries(ORIGINS)) {
+      if (!(shares[origin] > 0)) continue;
+      const item = make("span", `kb-origin kb-${origin}`, legend);
+      item.textContent = `${title} ${formatShare(shares[origin], 1)}`;
     }
   }
 
@@ -279,6 +401,14 @@ export class FlameGraph {
     this.setView({ start: start + by, end: end + by });
   }
 
+  /** Moves the view so that its middle is at a fraction of the whole. */
+  centre(fraction) {
+    const { start, end } = this.target;
+    const wide = end - start;
+    const from = Math.max(0, Math.min(this.layout.sum - wide, fraction * this.layout.sum - wide / 2));
+    this.setView({ start: from, end: from + wide });
+  }
+
   /** Widens (factor > 1) or narrows the view around a point, 0 (left) to 1 (right). */
   scale(factor, around) {
     const { start, end } = this.target;
@@ -318,7 +448,8 @@ export class FlameGraph {
   /** Selects a node for the keyboard and the status line; -1 selects nothing. */
   select(node) {
     this.selected = node;
-    this.parts.status.textContent = node < 0 ? "" : this.sentence(node);
+    this.parts.status.textContent = node < 0 ? "" : sentence(this, node);
+    this.outline.tell(this.layout, node);
     this.redraw();
   }
 
@@ -406,102 +537,14 @@ export class FlameGraph {
     canvas.classList.toggle("kb-pointing", Boolean(box));
     tooltip.hidden = !box;
     if (box) {
-      if (box.slot !== before || !tooltip.childElementCount) this.fillTooltip(box);
-      this.placeTooltip(event);
+      if (box.slot !== before || !tooltip.childElementCount) fillTooltip(this, box);
+      placeTooltip(this, event);
     } else tooltip.replaceChildren();
     if (box?.slot !== before) this.redraw();
   }
 
-  fillTooltip(box) {
-    const { tooltip } = this.parts;
-    tooltip.replaceChildren();
-    const name = make("p", "kb-tip-name", tooltip);
-    const { tree, layout } = this;
-    const frame = tree.frame[box.node];
-    if (box.narrow && box.count > 1) {
-      name.textContent = `${grouped(box.count)} narrow frames side by side`;
-      make("p", "kb-tip-place", tooltip).textContent = "Click to zoom to them";
-    } else {
-      name.textContent = plainText(tree.name[frame], 500);
-      const place = formatPlace(tree.file[frame], tree.line[frame]);
-      if (place) make("p", "kb-tip-place", tooltip).textContent = plainText(place, 300);
-    }
-    const list = make("dl", "kb-tip-values", tooltip);
-    if (this.changes) {
-      this.fillChange(list, box);
-      return;
-    }
-    const { self, total } = this.amounts(box);
-    const view = layout.total[layout.slot[this.focus]];
-    for (const [label, amount] of [["Total", total], ["Self", self]]) {
-      make("dt", "", list).textContent = label;
-      make("dd", "kb-tip-amount", list).textContent = formatValue(amount, this.unit);
-      const shares = this.focus > 0 ? `${formatShare(amount, view)} of view, ` : "";
-      make("dd", "kb-tip-share", list).textContent = `${shares}${formatShare(amount, layout.sum)} of all`;
-    }
-  }
-
-  fillChange(list, { node }) {
-    const { whole } = this.tree.values[this.layout.which];
-    const changed = this.changes(node);
-    for (const [label, side] of [["Now", "after"], ["Before", "before"]]) {
-      make("dt", "", list).textContent = label;
-      make("dd", "kb-tip-amount", list).textContent = formatValue(changed[side], this.unit);
-      make("dd", "kb-tip-share", list).textContent = `${formatShare(changed[side], whole[side])} of all`;
-    }
-    make("dt", "", list).textContent = "Change";
-    make("dd", "kb-tip-amount", list).textContent = formatChange(changed.change);
-    const kind = changed.gone ? "gone" : changed.fresh ? "new" : "";
-    make("dd", "kb-tip-share", list).textContent = [kind, changed.sure ? "" : "may be chance"].filter(Boolean).join(", ");
-  }
-
-  amounts({ slot, count, narrow }) {
-    const { layout } = this;
-    let [self, total] = [0, 0];
-    for (let at = slot; at < slot + (narrow ? count : 1); at++) {
-      self += layout.self[layout.node[at]];
-      total += layout.total[at];
-    }
-    return { self, total };
-  }
-
-  placeTooltip(event) {
-    const { tooltip } = this.parts;
-    const { width, height } = tooltip.getBoundingClientRect();
-    const left = Math.min(event.clientX + 14, innerWidth - width - 8);
-    const below = event.clientY + 18;
-    const top = below + height > innerHeight - 8 ? event.clientY - height - 12 : below;
-    tooltip.style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, top)}px)`;
-  }
-
   get unit() {
     return this.tree.values[this.layout.which].unit;
-  }
-
-  sentence(node) {
-    const { tree, layout } = this;
-    const slot = layout.slot[node];
-    const frame = tree.frame[node];
-    const place = formatPlace(tree.file[frame], tree.line[frame]);
-    const changed = this.changes?.(node);
-    if (changed) {
-      const { whole } = tree.values[layout.which];
-      return [
-        plainText(tree.name[frame], 300),
-        `now ${formatValue(changed.after, this.unit)} (${formatShare(changed.after, whole.after)})`,
-        `before ${formatValue(changed.before, this.unit)} (${formatShare(changed.before, whole.before)})`,
-        `change ${formatChange(changed.change)}${changed.sure ? "" : ", may be chance"}`,
-      ].join(" · ");
-    }
-    const self = formatValue(layout.self[node], this.unit);
-    const total = layout.total[slot];
-    return [
-      plainText(tree.name[frame], 300),
-      `total ${formatValue(total, this.unit)} (${formatShare(total, layout.sum)})`,
-      `self ${self}`,
-      `level ${levelOf(layout, slot)}`,
-      plainText(place, 200),
-    ].filter(Boolean).join(" · ");
   }
 
   describe() {
@@ -568,26 +611,26 @@ export class FlameGraph {
     this.tableRequest ||= requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => this.fillTable())));
   }
 
-  countFunctions() {
-    const { which } = this.layout;
-    const rows = functionsOf(this.base === this.tree ? this.layout : layOut(this.base, which));
-    const value = this.base.values[which];
-    if (!value.before) return rows;
-    const side = (name) => {
-      const values = this.base.values.map((one) => ({ ...one, self: one[name] }));
-      return new Map(functionsOf(layOut({ ...this.base, values }, which)).map((row) => [row.frame, row]));
-    };
-    const [after, before] = [side("after"), side("before")];
-    return rows.map(({ frame, widest }) => {
-      const [now, then] = [after.get(frame), before.get(frame)];
-      const change = (now?.total ?? 0) / (value.whole.after || 1) - (then?.total ?? 0) / (value.whole.before || 1);
-      return { frame, widest, self: now?.self ?? 0, total: now?.total ?? 0, change };
-    });
+  /** Samples of a box, where they are not what is shown anyway; null where nobody counted them. */
+  samplesIn({ slot, count, narrow }) {
+    const which = this.tree.values.findIndex(({ name }) => name === "samples");
+    if (which < 0 || which === this.layout.which) return null;
+    if (this.sampled?.tree !== this.tree) this.sampled = layOut(this.tree, which);
+    const { sampled, layout } = this;
+    let all = 0;
+    for (let at = slot; at < slot + (narrow ? count : 1); at++) all += sampled.total[sampled.slot[layout.node[at]]] || 0;
+    return all;
   }
 
   fillTable() {
     this.tableRequest = 0;
-    this.functions ??= this.countFunctions();
+    const fresh = !this.functions;
+    this.functions ??= functionRows(this.base, this.layout, this.layout.which);
+    if (fresh) {
+      this.showLegend();
+      prepareSearch(this.base);
+      if (this.selected < 0) this.outline.tell(this.layout, -1);
+    }
     const sum = this.changes ? this.tree.values[this.layout.which].whole.after : this.layout.sum;
     this.table.show(this.base, this.functions, { unit: this.unit, sum, matched: this.matched, compares: Boolean(this.changes) });
   }
@@ -624,7 +667,7 @@ export class FlameGraph {
   }
 
   changed() {
-    this.options.onChange?.(this);
+    if (this.ready) this.options.onChange?.(this);
   }
 
   applyTheme() {
@@ -633,6 +676,7 @@ export class FlameGraph {
     const theme = set === "light" || set === "dark" ? set : this.dark.matches ? "dark" : "light";
     this.parts.root.dataset.colours = theme;
     this.colours = themeColours(theme);
+    this.mapDrawn = null;
     this.redraw();
   }
 
@@ -659,8 +703,19 @@ export class FlameGraph {
       levels: this.layout.sum > 0 ? levels : 0, view: this.view, outlines: this.outlines(),
       changes: this.changes,
     });
+    this.drawMap();
     this.drawn = (this.drawn ?? 0) + 1;
     if (this.glide) this.redraw();
+  }
+
+  // Beneath the picture's own first drawing: the map can wait for the next frame.
+  drawMap() {
+    const { layout, colours, minimap, view } = this;
+    minimap.mark(view, layout.sum);
+    if (!this.drawn || (this.mapDrawn === layout && minimap.canvas.width === minimap.element.clientWidth)) return;
+    this.mapDrawn = layout;
+    const { painter } = this;
+    minimap.draw(layout, (boxes, k) => colours.pixel(painter.plainColour({ layout }, boxes, k)), colours.pixel(SPECIAL.gap));
   }
 
   advance(now) {

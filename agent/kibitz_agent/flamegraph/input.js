@@ -41,6 +41,10 @@ export function listen(graph) {
     graph.hover(null);
     graph.menu(event.button === 2 ? { x: event.clientX, y: event.clientY } : null);
   });
+  on(graph.parts.saves, "click", (event) => {
+    const button = event.target.closest("[data-save]");
+    if (button) graph.save(button.dataset.save);
+  });
   on(reset, "click", () => graph.reset());
   on(document, "keydown", (event) => shortcut(graph, event));
   return () => stop.abort();
@@ -100,6 +104,8 @@ function shortcut(graph, event) {
   else if (event.key === "d" && graph.options.onCompare) graph.options.onCompare(graph);
   else if (event.key === "h") graph.hide(graph.selectedName());
   else if (event.key === "c") graph.copyStack();
+  else if (event.key === "f") graph.keepOnly(graph.shape.only ? "" : graph.searchText);
+  else if (event.key === "o") graph.openSource();
   else if (event.key === "n") graph.step(1);
   else if (event.key === "N") graph.step(-1);
   else if (event.key === "Escape") graph.reset();

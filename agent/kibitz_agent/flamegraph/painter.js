@@ -3,6 +3,7 @@
 import { SPECIAL, colourIndex } from "./colour.js";
 import { changeStep, formatChange } from "./compare.js";
 import { plainText, splitName } from "./format.js";
+import { Origins } from "./origins.js";
 
 export const ROW_HEIGHT = 20;
 const TEXT_MARGIN = 5;
@@ -21,6 +22,7 @@ export class Painter {
     this.strip = document.createElement("canvas");
     this.stripContext = this.strip.getContext("2d", { alpha: false });
     this.ratio = 0;
+    this.origins = new Origins();
     this.resize(1, 1, 1);
   }
 
@@ -52,6 +54,19 @@ export class Painter {
   /** A level's height in CSS pixels: whole device pixels, so that rows stay sharp at any zoom. */
   get rowHeight() {
     return this.row / this.ratio;
+  }
+
+  /** Takes the frames' origins, which their colours depend on. */
+  setOrigins(origins) {
+    this.origins = origins;
+    this.colour?.fill(0);
+  }
+
+  /** The colour index of a box that nothing else is known of. */
+  plainColour({ layout }, boxes, k) {
+    if (boxes.narrow[k]) return SPECIAL.merged;
+    const frame = this.tree.frame[layout.node[boxes.slot[k]]];
+    return this.colour[frame] || this.frameColour(frame);
   }
 
   /** The tree to draw next; colours and labels are worked out again only for other frames. */
@@ -142,7 +157,8 @@ export class Painter {
 
   frameColour(frame) {
     const { name, file } = this.tree;
-    return (this.colour[frame] = frame === this.root ? SPECIAL.root : colourIndex(name[frame], file[frame]));
+    const origin = this.origins.of(name[frame], file[frame]);
+    return (this.colour[frame] ||= frame === this.root ? SPECIAL.root : colourIndex(name[frame], origin));
   }
 
   drawLabels(scene, y0) {

@@ -23,6 +23,7 @@ export function buildShell(container) {
   path.setAttribute("aria-label", "Zoomed to");
   const main = make("div", "kb-main", root);
   const picture = make("div", "kb-picture", main);
+  const minimap = buildMinimap(picture);
   const stage = make("div", "kb-stage", picture);
   const sizer = make("div", "kb-sizer", stage);
   const canvas = buildCanvas(sizer);
@@ -30,6 +31,9 @@ export function buildShell(container) {
   const status = make("p", "kb-status", picture);
   status.setAttribute("role", "status");
   status.setAttribute("aria-live", "polite");
+  const legend = make("div", "kb-legend", picture);
+  legend.setAttribute("role", "group");
+  legend.setAttribute("aria-label", "Whose code it is");
   const help = make("p", "kb-help", picture);
   buildHelp(help);
   const table = make("section", "kb-functions", main);
@@ -38,7 +42,7 @@ export function buildShell(container) {
   const tooltip = make("div", "kb-tooltip", root);
   tooltip.setAttribute("aria-hidden", "true");
   tooltip.hidden = true;
-  return { root, title, subtitle, values, views, chips, help, ...finder, path, stage, sizer, canvas, empty, status, table, notes, tooltip };
+  return { root, title, subtitle, values, views, chips, help, ...finder, path, stage, minimap, legend, sizer, canvas, empty, status, table, notes, tooltip };
 }
 
 function buildFinder(tools) {
@@ -55,7 +59,22 @@ function buildFinder(tools) {
   const previous = makeButton(finder, "‹", "Previous match (N)");
   const next = makeButton(finder, "›", "Next match (n)");
   const reset = makeButton(tools, "Reset zoom", "Show everything (Esc)");
-  return { input, found, previous, next, reset };
+  const saves = make("div", "kb-values kb-saves", tools);
+  saves.setAttribute("role", "group");
+  saves.setAttribute("aria-label", "Save the picture");
+  for (const kind of ["svg", "png"]) makeButton(saves, kind.toUpperCase(), `Save the picture as ${kind.toUpperCase()}`).dataset.save = kind;
+  return { input, found, previous, next, reset, saves };
+}
+
+function buildMinimap(picture) {
+  const minimap = make("div", "kb-mini", picture);
+  minimap.tabIndex = 0;
+  minimap.setAttribute("role", "slider");
+  minimap.setAttribute("aria-label", "Middle of the part shown, of the whole");
+  minimap.setAttribute("aria-valuemin", "0");
+  minimap.setAttribute("aria-valuemax", "100");
+  minimap.setAttribute("aria-valuenow", "50");
+  return minimap;
 }
 
 const VIEW_TITLES = {
@@ -90,14 +109,13 @@ function makeButton(parent, text, label) {
 function buildCanvas(sizer) {
   const canvas = make("canvas", "kb-canvas", sizer);
   canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-roledescription", "flame graph");
   return canvas;
 }
 
 const KEYS = [
   ["← ↑ ↓ →", "move"], ["Enter", "zoom"], ["Esc", "reset"], ["/", "search"], ["n N", "next, previous match"],
-  ["1 2 3", "views"], ["h", "hide"], ["c", "copy the stack"], ["d", "compare"], ["?", "this help"],
+  ["1 2 3", "views"], ["h", "hide"], ["f", "only the search's stacks"], ["o", "open the source"], ["c", "copy the stack"], ["d", "compare"], ["?", "this help"],
   ["Ctrl+wheel", "zoom at the pointer"], ["right button", "menu"],
 ];
 

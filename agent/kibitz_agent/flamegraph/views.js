@@ -9,15 +9,21 @@ export const VIEWS = ["overview", "hotspots", "inspect"];
  */
 export function withoutFrames(tree, hidden) {
   if (!hidden.some(Boolean)) return tree;
+  const gone = new Uint8Array(tree.count);
+  for (let node = 1; node < tree.count; node++) gone[node] = gone[tree.parent[node]] | hidden[tree.frame[node]];
+  return keepNodes(tree, (node) => !gone[node]);
+}
+
+// The tree of the root and the nodes that `keeps`, whose parents it keeps too; only those that `counts` keep their values.
+function keepNodes(tree, keeps, counts = () => true) {
   const place = new Int32Array(tree.count).fill(-1);
   const kept = [];
   for (let node = 0; node < tree.count; node++) {
-    const gone = node > 0 && (place[tree.parent[node]] < 0 || hidden[tree.frame[node]]);
-    if (gone) continue;
+    if (node > 0 && !keeps(node)) continue;
     place[node] = kept.length;
     kept.push(node);
   }
-  const pick = (column) => Float64Array.from(kept, (node) => column[node]);
+  const pick = (column) => Float64Array.from(kept, (node) => (counts(node) ? column[node] : 0));
   return {
     ...tree,
     count: kept.length,
@@ -26,6 +32,18 @@ export function withoutFrames(tree, hidden) {
     depth: tree.depth && Int32Array.from(kept, (node) => tree.depth[node]),
     values: tree.values.map((value) => mapColumns(value, pick)),
   };
+}
+
+/**
+ * The tree of the stacks that lead through a frame marked in `matched` (a byte per frame): such frames, what they call,
+ * and the ways to them. What the frames on the way spent themselves is left out.
+ */
+export function withOnly(tree, matched) {
+  const [inside, kept] = [new Uint8Array(tree.count), new Uint8Array(tree.count)];
+  for (let node = 1; node < tree.count; node++) inside[node] = matched[tree.frame[node]] | inside[tree.parent[node]];
+  kept.set(inside);
+  for (let node = tree.count - 1; node > 0; node--) kept[tree.parent[node]] |= kept[node];
+  return keepNodes(tree, (node) => kept[node], (node) => inside[node]);
 }
 
 /** Turned around: what spends time itself stands at the top, below it who called it. */

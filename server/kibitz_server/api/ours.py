@@ -20,6 +20,7 @@ api = Blueprint("ours", __name__)
 _DEFAULT_FUNCTIONS = 20
 _MOST_FUNCTIONS = 10_000
 _BUCKETS = 120
+_TREND_BUCKETS = 24
 
 
 def _store() -> Store:
@@ -105,6 +106,17 @@ def series(name: str) -> Response:
         profiles=found.profiles.tolist(),
         functions=[{"name": one, "share": found.shares(one).tolist()} for one in shown],
     )
+
+
+@api.get("/api/groups/<name>/trends")
+def trends(name: str) -> Response:
+    """The largest functions' shares (0 to 1) of the samples in `_TREND_BUCKETS` parts of the range, earliest first."""
+    span = _span(name)
+    step_s = max(60, int((span.end - span.start) / _TREND_BUCKETS) + 1)
+    found = query.frame_series(_store(), span, step_s, slices.label_filter(request.args.getlist("label")))
+    shares = found.largest_shares(_number("functions", 300, 1, 2000))
+    rounded = [[round(share, 5) for share in column.tolist()] for column in shares.values()]
+    return jsonify(starts=found.starts.tolist(), step=step_s, names=list(shares), shares=rounded)
 
 
 @api.get("/api/groups/<name>/findings")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, current_app, render_template, request
 
 from kibitz_agent import exporters
-from kibitz_server import query
+from kibitz_server import query, sources
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Group, Span, Store
 from kibitz_server.timerange import DEFAULT_FROM, parse_range
@@ -93,9 +93,11 @@ def groups_page() -> str:
 def group_page(name: str) -> str:
     """A group's flame graph."""
     chosen = request.args.get("from", DEFAULT_FROM)
+    group = _known_group(name)
     return render_template(
         "group.html",
-        group=_known_group(name),
+        group=group,
+        sources=sources.stored(_store().document(group.name, sources.DOCUMENT)),
         ranges=RANGES,
         comparisons=_comparisons(),
         compare="custom" if request.args.get("base_from") else request.args.get("compare", ""),

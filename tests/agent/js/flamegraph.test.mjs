@@ -4,11 +4,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { visibleBoxes } from "./flamegraph/boxes.js";
-import { COLOURS, SPECIAL, colourIndex, contrast, originOf, themeColours } from "./flamegraph/colour.js";
+import { COLOURS, SPECIAL, colourIndex, contrast, themeColours } from "./flamegraph/colour.js";
+import { Origins, originOf, packageOf, sharesByOrigin } from "./flamegraph/origins.js";
+import { sourceAddress } from "./flamegraph/source.js";
+import { markedNode, markedView, nodeMark, optionsFrom, viewMark } from "./flamegraph/state.js";
+import { rowsInSight } from "./flamegraph/table.js";
 import { formatShare, formatValue, grouped, plainText, splitName } from "./flamegraph/format.js";
 import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, slotAt } from "./flamegraph/model.js";
 import { changesOf, compared, formatChange } from "./flamegraph/compare.js";
-import { inverted, inspected, withoutFrames } from "./flamegraph/views.js";
+import { inverted, inspected, withOnly, withoutFrames } from "./flamegraph/views.js";
 import { compileSearch, matchFrames, matchNodes } from "./flamegraph/search.js";
 
 // A payload from [name, parent, self] rows.
@@ -170,10 +174,10 @@ test("the colour says the module and whose it is", () => {
     ["/srv/shop/a.py", "/v/lib/python3.12/site-packages/flask/app.py", "/usr/lib/python3.12/json/decoder.py", "<frozen os>", ""].map(originOf),
     ["own", "library", "standard", "standard", "none"],
   );
-  const hue = (name, file) => Math.floor((colourIndex(name, file) - Object.keys(SPECIAL).length) / 3);
+  const hue = (name, file) => Math.floor((colourIndex(name, originOf(file)) - Object.keys(SPECIAL).length) / 3);
   assert.equal(hue("shop.a:f", "/a.py"), hue("shop.b:g", "/b.py"));
   assert.notEqual(hue("shop.a:f", "/a.py"), hue("shop.a:f", "/v/site-packages/a.py"));
-  assert.ok(colourIndex("no module", "") < count);
+  assert.ok(colourIndex("no module", "none") < count);
 });
 
 test("many siblings are in the same order as few: widest first, then by name", () => {
@@ -319,4 +323,58 @@ test("a packed payload that breaks its own rules is refused by the name of its f
 
 test("whole numbers are grouped by thousands", () => {
   assert.deepEqual([0, 999, 1000, 1234567.4, -4321].map(grouped), ["0", "999", "1,000", "1,234,567", "-4,321"]);
+});
+
+test("only the stacks through a search are kept, and what was spent on the way to them is left out", () => {
+  const tree = treeOf(ROWS);
+  const layout = layOut(withOnly(tree, Uint8Array.from(tree.name, (name) => (name === "work" ? 1 : 0))), 0);
+  assert.deepEqual(shares(layout), { "": 6, main: 6, "main;work": 6, "main;work;work": 2 });
+});
+
+test("what someone says of a package goes before what its path says, the longest name first", () => {
+  const origins = new Origins([["flask", "own"], ["flask.json", "library"], ["/srv/vendored/", "library"]]);
+  const site = "/v/site-packages/flask/app.py";
+  const told = [["flask.app:run", site], ["flask.json:dumps", site], ["flasky:run", site], ["shop:f", "/srv/vendored/shop.py"], ["shop:f", "/srv/shop.py"]];
+  assert.deepEqual(told.map(([name, file]) => origins.of(name, file)), ["own", "library", "library", "library", "own"]);
+  assert.deepEqual(["shop.stock:ask", "__main__:<module>", "plain"].map(packageOf), ["shop", "__main__", "plain"]);
+  const tree = { name: ["a:f", "b:g"], file: ["/srv/a.py", ""] };
+  const rows = [{ frame: 0, self: 3 }, { frame: 1, self: 1 }];
+  assert.deepEqual(sharesByOrigin(tree, rows, new Origins()), { own: 0.75, library: 0, standard: 0, none: 0.25 });
+});
+
+test("a source's address has the file below the root and the profile's revision, and is one that a page may open", () => {
+  const place = { file: "/app/shop/a b.py", line: 0, revision: "git 0123abcd", root: "/app/" };
+  const forge = "https://forge.example/shop/blob/{revision}/{path}#L{line}";
+  assert.equal(sourceAddress(forge, place), "https://forge.example/shop/blob/0123abcd/shop/a%20b.py#L1");
+  assert.equal(sourceAddress(forge, { ...place, revision: "" }), "https://forge.example/shop/blob/HEAD/shop/a%20b.py#L1");
+  assert.equal(sourceAddress("vscode://file/{file}:{line}", { ...place, line: 7 }), "vscode://file/app/shop/a%20b.py:7");
+  assert.equal(sourceAddress(forge, { ...place, file: "/usr/lib/python3.12/json.py" }), "");
+  assert.equal(sourceAddress("javascript:alert({line})", place), "");
+  assert.equal(sourceAddress("", place), "");
+});
+
+test("an address finds the same node and the same view again", () => {
+  const layout = layoutOf(randomRows(2000, 4));
+  const names = (node) => [...keysTo(layout.tree, node)];
+  for (let node = 1; node < 2000; node += 37) {
+    assert.deepEqual(names(markedNode(layout.tree, nodeMark(layout.tree, node))), names(node));
+  }
+  assert.equal(nodeMark(layout.tree, 0), "");
+  for (const mark of ["", null, "3.nothere", "x", "99999.1"]) assert.equal(markedNode(layout.tree, mark), 0);
+  assert.equal(viewMark({ start: 0, end: 8 }, { start: 0, end: 8 }, 8), "");
+  const mark = viewMark({ start: 1, end: 3 }, { start: 0, end: 8 }, 8);
+  assert.deepEqual(markedView(mark, 8), { start: 1, end: 3 });
+  const tiny = markedView(viewMark({ start: 1e-5, end: 2e-5 }, { start: 0, end: 8 }, 8), 8);
+  assert.ok(Math.abs(tiny.start - 1e-5) < 1e-9 && Math.abs(tiny.end - 2e-5) < 1e-9);
+  for (const bad of ["", "1", "2-1", "0-9", "a-b", null]) assert.equal(markedView(bad, 1), null);
+  const options = optionsFrom(new URLSearchParams("search=x&hide=a&hide=b&own=shop&library=/srv/v/&sort=-total"));
+  assert.deepEqual([options.search, options.hidden, options.origins, options.sort, options.view], ["x", ["a", "b"], [["shop", "own"], ["/srv/v/", "library"]], "-total", "overview"]);
+});
+
+test("of a long table only the rows in sight and a few more exist", () => {
+  assert.deepEqual(rowsInSight(0, 460, 3), { first: 0, end: 3 });
+  const { first, end } = rowsInSight(46 * 1000, 460, 5000);
+  assert.ok(first <= 1000 && end >= 1010 && end - first < 30);
+  assert.equal(rowsInSight(46 * 4990, 460, 5000).end, 5000);
+  assert.deepEqual(rowsInSight(0, 460, 0), { first: 0, end: 0 });
 });

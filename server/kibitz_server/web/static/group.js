@@ -1,12 +1,14 @@
 // A group's page: fetches the range's payload, draws it, and draws again when a report has arrived.
 
 import { FlameGraph } from "./flamegraph/flamegraph.js";
+import { optionsFrom } from "./flamegraph/state.js";
 import { MetricStrip } from "./strip.js";
 
 const POLL_MS = 2000;
 const SLOW_MS = 300;
 const SLIDE_MS = 60_000;
 const MOST_OFFERED = 100;
+const ADDRESS_MS = 100;
 
 const container = document.getElementById("graph");
 const statusLine = document.getElementById("status");
@@ -67,16 +69,24 @@ function rangeQuery() {
   return range;
 }
 
-// The address always says what is shown, so that it can be sent to someone.
+// The address always says what is shown, so that it can be sent to someone. Browsers refuse to change it 60 times a second.
+let addressAt = 0;
+let addressLater = 0;
+
 function keepInAddress(shown) {
+  clearTimeout(addressLater);
+  const wait = addressAt + ADDRESS_MS - performance.now();
+  if (wait > 0) addressLater = setTimeout(() => writeAddress(shown), wait);
+  else writeAddress(shown);
+}
+
+function writeAddress(shown) {
+  addressAt = performance.now();
   const page = new URLSearchParams(location.search);
-  page.set("value", shown.value);
-  const set = (name, text) => (text ? page.set(name, text) : page.delete(name));
-  set("search", shown.searchText);
-  set("view", shown.shape.view === "overview" ? "" : shown.shape.view);
-  set("inspect", shown.shape.inspect);
-  page.delete("hide");
-  for (const name of shown.hidden) page.append("hide", name);
+  for (const [name, told] of Object.entries(shown.state())) {
+    page.delete(name);
+    for (const text of [told].flat()) if (text) page.append(name, text);
+  }
   history.replaceState(null, "", `?${page}`);
 }
 
@@ -97,6 +107,11 @@ async function load() {
   }
 }
 
+// Whose code the group's settings say it is.
+function settled(kind) {
+  return container.dataset[kind].split(" ").filter(Boolean).map((part) => [part, kind]);
+}
+
 function show(payload, baseline) {
   if (graph) {
     graph.setPayload(payload, baseline);
@@ -104,11 +119,10 @@ function show(payload, baseline) {
   }
   const page = new URLSearchParams(location.search);
   graph = new FlameGraph(container, payload, {
+    ...optionsFrom(page),
     value: container.dataset.value,
-    search: page.get("search") ?? "",
-    view: page.get("view") ?? "overview",
-    inspect: page.get("inspect") ?? "",
-    hidden: page.getAll("hide"),
+    origins: [...settled("own"), ...settled("library"), ...optionsFrom(page).origins],
+    source: { forge: container.dataset.forge, editor: container.dataset.editor, root: container.dataset.root },
     baseline,
     compareBy: page.get("by") ?? "share",
     onCompare: compareOrNot,
@@ -158,11 +172,21 @@ async function showContext() {
     fetchJson(`/api/groups/${group}/series?${query}`), fetchJson(`/api/groups/${group}/labels?${query}`),
   ]);
   strip.show(series);
+  if (trendsFor !== watermark) showTrends(query).catch(() => graph?.setTrends(null));
   const chosen = new URLSearchParams(location.search);
   const keys = Object.keys(labels);
   fill("group-by", ["", ...keys], chosen.get("groupBy") ?? "", (key) => key || "nothing");
   const pairs = keys.flatMap((key) => labels[key].slice(0, MOST_OFFERED).map((value) => `${key}:${value}`));
   fill("label", ["", ...pairs], chosen.get("label") ?? "", (pair) => pair.replace(":", ": ") || "all samples");
+}
+
+// Each function's share over the range, for the table: asked for once per report, and not waited for.
+let trendsFor = null;
+
+async function showTrends(query) {
+  trendsFor = watermark;
+  const { names, shares } = await fetchJson(`/api/groups/${group}/trends?${query}`);
+  graph?.setTrends(new Map(names.map((name, k) => [name, shares[k]])));
 }
 
 function fill(id, values, chosen, say) {

@@ -1,0 +1,234 @@
+"""The table beside the flame graph, what lies behind the canvas, and what can be taken from the picture."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+STACKS = {
+    "__main__:<module>;shop.app:main;shop.search:find": 40,
+    "__main__:<module>;shop.app:main;shop.stock:reserve;shop.stock:ask": 25,
+    "__main__:<module>;shop.jobs:nightly;shop.stock:ask": 10,
+    "__main__:<module>;shop.app:main": 5,
+}
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</svg><script>alert(1)</script>]]>",
+    "right\u202eot tfel",
+    "snake:\N{SNAKE}.run & 'so' \"on\"",
+    "line\nbreak\0",
+    "m:" + "x" * 10_240,
+]
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1400, "height": 800})
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    assert page.complaints == []
+    page.close()
+
+
+def open_group(page, collector, query=""):
+    page.goto(f"{collector.url}/groups/shop{query}")
+    page.wait_for_selector(".kb-function")
+
+
+def address(page):
+    return page.evaluate("location.href")
+
+
+def wait_until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def functions(page):
+    return page.locator(".kb-function .kb-qualified").all_inner_texts()
+
+
+def test_table_of_thousands_holds_a_few_rows_and_all_can_be_reached(page, collector, make_profile):
+    stacks = {f"m:main;m:f{number:04d}": 1 + number % 50 for number in range(3000)}
+    assert collector.post(make_profile(stacks)) == 204
+    open_group(page, collector)
+    assert page.locator(".kb-table").get_attribute("aria-rowcount") == "3002"
+    assert page.locator(".kb-function").count() < 60
+    page.click(".kb-name .kb-sort")
+    wait_until(lambda: functions(page)[0] == "f0000")
+    assert page.locator(".kb-name").first.get_attribute("aria-sort") == "ascending"
+    page.locator(".kb-function").first.focus()
+    page.keyboard.press("End")
+    wait_until(lambda: functions(page)[-1] == "main")
+    last = page.evaluate("document.activeElement.innerText")
+    assert last.startswith("main")
+    page.keyboard.press("ArrowUp")
+    wait_until(lambda: page.evaluate("document.activeElement.innerText").startswith("f2999"))
+    assert page.locator(".kb-function").count() < 60
+    wait_until(lambda: "sort=name" in address(page))
+
+
+def test_table_sorts_either_way_and_the_address_keeps_the_order(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    assert functions(page)[0] == "find"
+    page.click(".kb-total .kb-sort")
+    wait_until(lambda: functions(page)[0] == "<module>")
+    wait_until(lambda: "sort=-total" in address(page))
+    page.click(".kb-total .kb-sort")
+    wait_until(lambda: functions(page)[-1] == "<module>")
+    wait_until(lambda: "sort=total" in address(page))
+    open_group(page, collector, address(page).partition("/shop")[2])
+    assert functions(page)[-1] == "<module>"
+
+
+def test_each_function_has_its_share_over_time(page, collector, make_profile):
+    now = time.time()
+    for back in range(4):
+        share = {"m:main;m:grows": 10 * (4 - back), "m:main;m:rest": 60}
+        assert collector.post(make_profile(share, end=now - 600 * back)) == 204
+    open_group(page, collector, "?from=-1h")
+    page.wait_for_selector(".kb-trend svg polyline", state="attached")
+    row = page.locator("tr", has_text="grows")
+    assert re.search(r"at most 40.0 %", row.locator(".kb-trend svg").get_attribute("aria-label"))
+
+
+def test_tree_behind_the_canvas_follows_the_selection(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    page.focus(".kb-canvas")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    canvas = page.locator(".kb-canvas")
+    selected = canvas.locator("[aria-selected=true]")
+    assert selected.text_content() == "shop.search:find, 50.0 %"
+    assert canvas.get_attribute("aria-activedescendant") == selected.get_attribute("id")
+    assert selected.get_attribute("aria-level") == "4"
+    assert (selected.get_attribute("aria-posinset"), selected.get_attribute("aria-setsize")) == ("1", "2")
+    assert "shop.stock:reserve, 31.3 %" in canvas.locator("[role=treeitem]").all_text_contents()
+    page.keyboard.press("ArrowUp")
+    assert canvas.locator("[aria-selected=true]").text_content() == "shop.app:main, 87.5 %"
+    shown = page.locator(".kb-canvas").aria_snapshot()
+    assert "treeitem" in shown
+
+
+def test_minimap_shows_the_part_in_view_and_moves_it(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    page.evaluate("graph = globalThis.flameGraph, graph.setView({ start: 0, end: graph.layout.sum / 4 })")
+    box, window = page.locator(".kb-mini").bounding_box(), page.locator(".kb-mini-window")
+    wait_until(lambda: abs(window.bounding_box()["width"] - box["width"] / 4) < 3)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 10)
+    middle = "graph = globalThis.flameGraph, (graph.target.start + graph.target.end) / 2 / graph.layout.sum"
+    assert page.evaluate(middle) == pytest.approx(0.5, abs=0.01)
+    page.locator(".kb-mini").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(middle) > 0.51
+    assert page.locator(".kb-mini").get_attribute("aria-valuetext") == "25 % of the whole shown"
+
+
+def test_address_brings_the_same_picture_back(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS, revision="0123abcd")) == 204
+    open_group(page, collector)
+    page.evaluate(
+        "graph = globalThis.flameGraph, graph.search('ask'), graph.hide('shop.search:find'),"
+        "graph.setOrigin('shop', 'library'), graph.step(1), graph.zoom(graph.selected),"
+        "graph.scale(0.5, 0.3)"
+    )
+    told = "JSON.stringify([globalThis.flameGraph.state(), globalThis.flameGraph.visibleFrames()])"
+    before = page.evaluate(told)
+    wait_until(lambda: "at=" in address(page) and "library=shop" in address(page))
+    open_group(page, collector, address(page).partition("/shop")[2])
+    wait_until(lambda: page.evaluate(told) == before)
+
+
+def test_only_the_stacks_through_a_search_can_be_kept(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    page.fill("input[type=search]", "/stock:ask$/")
+    page.focus(".kb-canvas")
+    page.keyboard.press("f")
+    total = "globalThis.flameGraph.layout.sum"
+    assert page.evaluate(total) == 35 * 10_000_000
+    assert page.inner_text(".kb-chip").startswith("only /stock:ask$/")
+    wait_until(lambda: "only=" in address(page))
+    page.click(".kb-chip")
+    assert page.evaluate(total) == 80 * 10_000_000
+
+
+def test_colours_tell_whose_code_it_is_and_can_be_corrected(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    wait_until(lambda: page.inner_text(".kb-legend") == "My code 100 %")
+    page.focus(".kb-canvas")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+F10")
+    page.click("text=Count shop as a library")
+    wait_until(lambda: "Libraries 100 %" in page.inner_text(".kb-legend"))
+    wait_until(lambda: "library=shop" in address(page))
+    page.click(".kb-chip")
+    wait_until(lambda: page.inner_text(".kb-legend") == "My code 100 %")
+
+
+def test_stack_is_copied_outermost_first(browser, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    open_group(page, collector)
+    page.focus(".kb-canvas")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    wait_until(lambda: page.inner_text(".kb-status") == "The stack was copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines() == ["__main__:<module>", "shop.app:main", "shop.search:find"]
+    context.close()
+
+
+@pytest.mark.parametrize("names", [list(STACKS)[0].split(";"), HOSTILE], ids=["shop", "hostile"])
+def test_picture_is_saved_as_svg_and_png(page, collector, make_profile, names):
+    assert collector.post(make_profile({name: 10 for name in names})) == 204
+    open_group(page, collector)
+    content = {}
+    for kind in ("svg", "png"):
+        with page.expect_download() as waiting:
+            page.click(f"[data-save={kind}]")
+        assert waiting.value.suggested_filename == f"shop.{kind}"
+        content[kind] = Path(waiting.value.path()).read_bytes()
+    assert content["png"].startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", content["png"][16:24])
+    assert (width, height) == (3200, 2 * 40)
+    tree = ElementTree.fromstring(content["svg"])  # no name breaks out of the XML
+    tags = {element.tag.rsplit("}", 1)[1] for element in tree.iter()}
+    assert tags == {"svg", "title", "rect", "text", "g"}
+    titles = " ".join(tree.itertext())
+    assert names[0][:20] in titles
+    assert "\u202e" not in titles
+
+
+def test_source_opens_on_the_forge_at_the_revision_of_the_profile(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS, revision="0123abcd")) == 204
+    page.goto(f"{collector.url}/groups/shop/settings")
+    page.fill("#forge", f"{collector.url}/static/{{revision}}/{{path}}?line={{line}}")
+    page.fill("#root", "/app/")
+    page.click("button:text-is('Save links')")
+    open_group(page, collector)
+    page.focus(".kb-canvas")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    with page.context.expect_page() as opened:
+        page.keyboard.press("o")
+    opened.value.wait_for_load_state()
+    assert opened.value.url == f"{collector.url}/static/0123abcd/shop.search.py?line=1"
