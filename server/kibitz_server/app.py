@@ -26,7 +26,7 @@ from kibitz_server.query import QueryError
 from kibitz_server.reviews import Reviews
 from kibitz_server.settings import SettingsError
 from kibitz_server.store import BusyError, Store, StoreError
-from kibitz_server.web import group_pages, login, views
+from kibitz_server.web import login, settings_pages, views
 
 log = logging.getLogger("kibitz.server")
 
@@ -54,6 +54,7 @@ def create_app(
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["kibitz_store"] = store
     app.extensions["kibitz_collector"] = Collector(store, auto_create=config.auto_create)
+    app.extensions["kibitz_tokens"] = tokens
     mounts = mounts or {}
     app.secret_key = tokens.cookie_key if tokens is not None else os.urandom(32)
     logs.follow(app)
@@ -62,7 +63,14 @@ def create_app(
     security.guard(app, config, tokens, open_prefixes)
     observe(app, store, metrics or Metrics())
     compress(app)
-    for blueprint in (aws.profiler(), ours.api, reports.api, pyroscope.api, group_pages.pages, login.pages):
+    for blueprint in (
+        aws.profiler(),
+        ours.api,
+        reports.api,
+        pyroscope.api,
+        settings_pages.pages,
+        login.pages,
+    ):
         app.register_blueprint(blueprint)
     if reviews is not None:
         app.extensions["kibitz_reviews"] = reviews

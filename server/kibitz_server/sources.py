@@ -70,9 +70,7 @@ def stored(document: Mapping[str, Any]) -> Sources:
 def _parts(name: str, entered: Mapping[str, str]) -> tuple[str, ...]:
     parts = tuple(dict.fromkeys(re.split(r"[\s,]+", entered.get(name, "").strip())))
     parts = tuple(part for part in parts if part)
-    if len(parts) > _MOST_PARTS or any(
-        len(part) > _LONGEST or not _PART.fullmatch(part) for part in parts
-    ):
+    if len(parts) > _MOST_PARTS or any(len(part) > _LONGEST or not _PART.fullmatch(part) for part in parts):
         raise SourcesError(
             f"{name}: expected packages, modules or paths that begin with /, such as shop shop.stock /srv/shop/"
         )

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kibitz_server import query, settings
+from kibitz_server import query, settings, sources
 from kibitz_server.api import ApiError
 from kibitz_server.store import Span, Store, StoredFinding
-from kibitz_server.web.views import _known_group, _store, pages
+from kibitz_server.web.views import known_group, page_store, pages
 
 __all__ = ["Summary", "pages", "summarise"]
 
@@ -78,10 +78,10 @@ def summarise(store: Store, group: str, now: float) -> Summary:
 @pages.get("/groups/<name>/summary")
 def summary_page(name: str) -> str:
     """A group's last hours at a glance."""
-    group = _known_group(name)
+    group = known_group(name)
     now = time.time()
-    summary = summarise(_store(), group.name, now)
-    latest: list[StoredFinding] = list(_store().findings(group.name))[:_LATEST]
+    summary = summarise(page_store(), group.name, now)
+    latest: list[StoredFinding] = list(page_store().findings(group.name))[:_LATEST]
     return render_template(
         "summary.html",
         group=group,
@@ -97,15 +97,14 @@ def summary_page(name: str) -> str:
 @pages.get("/groups/<name>/settings")
 def settings_page(name: str) -> str:
     """What the group's agents are told, as a form."""
-    group = _known_group(name)
-    return _form(name, asdict(settings.stored(_store().document(group.name, settings.DOCUMENT))))
+    return settings_form(name)
 
 
 @pages.post("/groups/<name>/settings")
 def change_settings(name: str) -> AnyResponse | tuple[str, int]:
     """Keep the form's settings; one that could hurt an agent is explained beside what was entered."""
-    group = _known_group(name)
-    _refuse_other_sites()
+    group = known_group(name)
+    refuse_other_sites()
     entered: dict[str, Any] = {key: _number(request.form.get(key, "")) for key in settings.BOUNDS}
     entered["profiling_enabled"] = "profiling_enabled" in request.form
     entered["heap_summary"] = "heap_summary" in request.form
@@ -114,17 +113,28 @@ def change_settings(name: str) -> AnyResponse | tuple[str, int]:
         return asdict(settings.parse(entered, settings.stored(document)))
 
     try:
-        _store().change_document(group.name, settings.DOCUMENT, change)
+        page_store().change_document(group.name, settings.DOCUMENT, change)
     except settings.SettingsError as error:
-        return _form(name, entered, str(error)), 400
+        return settings_form(name, entered, error=str(error)), 400
     return redirect(url_for("pages.settings_page", name=name, saved=1), 303)
 
 
-def _form(name: str, values: Mapping[str, Any], error: str = "") -> str:
+def settings_form(
+    name: str,
+    entered: Mapping[str, Any] | None = None,
+    links: Mapping[str, Any] | None = None,
+    error: str = "",
+) -> str:
+    """The group's settings as forms, with what was entered where that could not be kept."""
+    group = known_group(name)
+    document = page_store().document
+    kept = sources.stored(document(group.name, sources.DOCUMENT))
+    words = {"own": " ".join(kept.own), "library": " ".join(kept.library)}
     return render_template(
         "settings.html",
-        group=_known_group(name),
-        values=values,
+        group=group,
+        values=entered or asdict(settings.stored(document(group.name, settings.DOCUMENT))),
+        links=links or {**asdict(kept), **words},
         bounds=settings.BOUNDS,
         labels=LABELS,
         error=error,
@@ -136,7 +146,8 @@ def _number(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else text
 
 
-def _refuse_other_sites() -> None:
+def refuse_other_sites() -> None:
+    """`ApiError` where another site sent the form."""
     # A form on any page of the web can be sent here; the browser tells where it came from.
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")

@@ -31,13 +31,15 @@ _EXPORT_TYPES = {
 }
 
 
-def _store() -> Store:
+def page_store() -> Store:
+    """The collector's store."""
     store: Store = current_app.extensions["kibitz_store"]
     return store
 
 
-def _known_group(name: str) -> Group:
-    group = _store().group(checked_group_name(name))
+def known_group(name: str) -> Group:
+    """The group of an address; an error page where there is none."""
+    group = page_store().group(checked_group_name(name))
     if group is None:
         raise not_found(f"no profiling group {name}")
     return group
@@ -83,8 +85,8 @@ def groups_page() -> str:
     """All groups."""
     return render_template(
         "groups.html",
-        groups=_store().groups(),
-        findings=Counter(finding.group for finding in _store().findings()),
+        groups=page_store().groups(),
+        findings=Counter(finding.group for finding in page_store().findings()),
         collector=request.host_url.rstrip("/"),
     )
 
@@ -93,11 +95,11 @@ def groups_page() -> str:
 def group_page(name: str) -> str:
     """A group's flame graph."""
     chosen = request.args.get("from", DEFAULT_FROM)
-    group = _known_group(name)
+    group = known_group(name)
     return render_template(
         "group.html",
         group=group,
-        sources=sources.stored(_store().document(group.name, sources.DOCUMENT)),
+        sources=sources.stored(page_store().document(group.name, sources.DOCUMENT)),
         ranges=RANGES,
         comparisons=_comparisons(),
         compare="custom" if request.args.get("base_from") else request.args.get("compare", ""),
@@ -119,14 +121,14 @@ def _comparisons() -> tuple[tuple[str, str], ...]:
 @pages.get("/groups/<name>/findings")
 def group_findings_page(name: str) -> str:
     """A group's findings."""
-    group = _known_group(name)
-    return render_template("findings.html", group=group, findings=_store().findings(group.name))
+    group = known_group(name)
+    return render_template("findings.html", group=group, findings=page_store().findings(group.name))
 
 
 @pages.get("/findings")
 def findings_page() -> str:
     """All findings."""
-    return render_template("findings.html", group=None, findings=_store().findings())
+    return render_template("findings.html", group=None, findings=page_store().findings())
 
 
 @pages.get("/groups/<name>/profile.<suffix>")
@@ -134,9 +136,9 @@ def export(name: str, suffix: str) -> Response:
     """The merged profile of a range as a file."""
     if suffix not in _EXPORT_TYPES:
         raise validation_error(f"no format .{suffix[:20]}: there are {', '.join(_EXPORT_TYPES)}")
-    group = _known_group(name)
+    group = known_group(name)
     start, end = parse_range(request.args.get("from"), request.args.get("to"), time.time())
-    profile = query.merged_profile(_store(), Span(group.name, start, end))
+    profile = query.merged_profile(page_store(), Span(group.name, start, end))
     content = exporters.by_suffix(f"profile.{suffix}")(profile)
     disposition = f'attachment; filename="{group.name}.{suffix}"'
     return Response(content, content_type=_EXPORT_TYPES[suffix], headers={"Content-Disposition": disposition})
