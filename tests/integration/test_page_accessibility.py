@@ -51,7 +51,7 @@ def test_no_page_has_a_serious_violation(browser, full, axe, theme):
     for path in [*PATHS, *(f"/groups/shop{query}" for query in EXPLORE)]:
         page.goto(full.url + path)
         if path.removeprefix("/groups/shop") in EXPLORE:
-            page.wait_for_selector(".kb-table tbody tr")
+            page.wait_for_selector(".kb-function")
             page.wait_for_selector("#strip canvas")
         page.add_script_tag(path=str(axe))
         results = page.evaluate("axe.run()")
@@ -68,7 +68,7 @@ def test_a_thousand_levels_can_be_walked_and_scrolled(browser, collector, make_p
     assert collector.post(make_profile({deep: 5})) == 204
     page = browser.new_page(viewport={"width": 1200, "height": 700})
     page.goto(f"{collector.url}/groups/shop")
-    page.wait_for_selector(".kb-table tbody tr")
+    page.wait_for_selector(".kb-function")
     assert page.evaluate("globalThis.flameGraph.layout.levels") == 1001
     page.evaluate("globalThis.flameGraph.reveal(1000)")
     shown = page.evaluate("globalThis.flameGraph.visibleFrames().map((frame) => frame.name)")
@@ -81,7 +81,7 @@ def test_one_sample_is_a_profile(browser, collector, make_profile):
     assert collector.post(make_profile({"m:only": 1})) == 204
     page = browser.new_page()
     page.goto(f"{collector.url}/groups/shop?view=inspect&inspect=m:only")
-    page.wait_for_selector(".kb-table tbody tr")
+    page.wait_for_selector(".kb-function")
     names = page.evaluate("globalThis.flameGraph.visibleFrames().map((frame) => frame.name)")
     assert names == ["m:only"]
     page.close()

@@ -178,3 +178,24 @@ def test_drag_over_the_strip_chooses_a_range_and_with_shift_a_baseline(page, col
     page.keyboard.up("Shift")
     assert "base_from=" in page.url
     assert "&from=" not in page.url
+
+
+def test_settings_are_changed_by_a_browser_without_scripts(browser, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{collector.url}/groups/shop/settings")
+    page.fill("#sampling_interval_ms", "50")
+    page.click("button:text-is('Save')")
+    assert "The settings were saved" in page.inner_text("main")
+    assert collector.get("/api/groups/shop/settings")["sampling_interval_ms"] == 50
+    page.fill("#own", "shop")
+    page.click("button:text-is('Save links')")
+    assert page.input_value("#own") == "shop"
+    page.goto(f"{collector.url}/settings")
+    page.fill("#name", "laptop")
+    page.click("button:text-is('Make a token')")
+    assert "KIBITZ_TOKEN=kbz_" in page.inner_text("main")
+    page.click("button:text-is('Revoke')")
+    assert "There is none yet" in page.inner_text("main")
+    context.close()

@@ -148,10 +148,11 @@ def _number(text: str) -> int | str:
 
 def refuse_other_sites() -> None:
     """`ApiError` where another site sent the form."""
-    # A form on any page of the web can be sent here; the browser tells where it came from.
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin")
-    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.host):
+    # A form on any page of the web can be sent here; the browser tells where it came from. Our pages name no referrer, so
+    # that browsers call the origin of our own forms "null": what they say of the site goes before it.
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    ours = site in ("same-origin", "none") if site else not origin or urlsplit(origin).netloc == request.host
+    if not ours or (origin not in (None, "null") and urlsplit(origin).netloc != request.host):
         raise ApiError(
             "AccessDeniedException", 403, "settings are changed from this collector's own page only"
         )
