@@ -26,6 +26,7 @@ from kibitz_agent.profile import (
     ProfileBuilder,
 )
 from kibitz_agent.sampler import Run, Sampler
+from kibitz_agent.suspended import Aside, SuspendedSampler
 from kibitz_agent.tags import REGISTRY
 
 MAX_STACK_DEPTH = "MaxStackDepth"
@@ -53,17 +54,35 @@ class Batch:
     label_keys: tuple[_LabelKey, ...]
     ticks: int
     limits: set[str] = field(default_factory=set)
+    aside: Aside | None = None
 
     def profile(self, header: Header) -> Profile:
         """The samples as a profile: names and lines are looked up now, so not on the sampler's thread."""
         builder = ProfileBuilder()
         nodes = self.tree.pour(builder)
-        label_sets = [builder.label_set(_labels(key)) for key in self.label_keys]
+        belongs_to = self.tree.outermost({} if self.aside is None else self.aside.names)
+        label_sets: dict[tuple[int, tuple[str, str]], int] = {}
         for (node, labels), values in self.samples.items():
             # What only launches the program is left out, as the agent's own threads are.
-            if nodes[node] != NO_PARENT:
-                builder.add(nodes[node], values, label_sets[labels])
+            if nodes[node] == NO_PARENT:
+                continue
+            key = (labels, belongs_to[node])
+            label_set = label_sets.get(key)
+            if label_set is None:
+                label_set = builder.label_set(_labels(self.label_keys[labels], *belongs_to[node]))
+                label_sets[key] = label_set
+            builder.add(nodes[node], values, label_set)
+        self._pour_aside(builder)
         return builder.build(header)
+
+    def _pour_aside(self, builder: ProfileBuilder) -> None:
+        """What waits off the threads. Its tree is its own, and its places are added to those of the threads."""
+        if self.aside is None:
+            return
+        nodes = self.aside.tree.pour(builder)
+        for (node, labels), values in self.aside.samples.items():
+            if nodes[node] != NO_PARENT:
+                builder.add(nodes[node], values, builder.label_set(dict(labels)))
 
 
 class Aggregator:
@@ -71,18 +90,28 @@ class Aggregator:
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
+        self._suspended = SuspendedSampler()
         self._clear()
 
     def _clear(self) -> None:
         self._samples: _Samples = {}
         self._label_keys: dict[_LabelKey, int] = {}
         self._names: dict[str, str] = {}
-        self._looks_before = self._sampler.tally().looks
+        self._looks_before = self._looks_then = self._sampler.tally().looks
         self.limits: set[str] = set()
 
     def tick(self, elapsed_ns: int, max_depth: int) -> None:
         """Look once and fold what came of it."""
         self._fold(self._sampler.sample(elapsed_ns, max_depth))
+        # The native sampler looks between the calls.
+        looks = self._sampler.tally().looks
+        self._suspended.tick(elapsed_ns, looks - self._looks_then, max_depth)
+        self._looks_then = looks
+
+    @property
+    def wanted_every_ns(self) -> int | None:
+        """How often `tick` should be called for the sake of what waits off the threads; None while nothing does."""
+        return self._suspended.every_ns
 
     @property
     def ticks(self) -> int:
@@ -93,14 +122,21 @@ class Aggregator:
         """Everything since the last cut."""
         tree, runs = self._sampler.drain()
         self._fold(runs)
-        batch = Batch(tree, self._samples, tuple(self._label_keys), self.ticks, self.limits)
+        batch = Batch(
+            tree, self._samples, tuple(self._label_keys), self.ticks, self.limits, self._suspended.drain()
+        )
         self._clear()
         return batch
 
     def discard(self) -> None:
         """Forget everything since the last cut."""
         self._sampler.drain()
+        self._suspended.drain()
         self._clear()
+
+    def close(self) -> None:
+        """Look at nothing any more; the sampler is its owner's to close."""
+        self._suspended.close()
 
     @property
     def memory_bytes(self) -> int:
@@ -108,7 +144,7 @@ class Aggregator:
         tables = sys.getsizeof(self._samples) + sys.getsizeof(self._label_keys)
         tables += sys.getsizeof(self._names)
         objects = len(self._samples) * _SAMPLE_OBJECT_BYTES + len(self._label_keys) * _LABELS_OBJECT_BYTES
-        return tables + objects + self._sampler.memory_bytes
+        return tables + objects + self._sampler.memory_bytes + self._suspended.memory_bytes
 
     def _fold(self, runs: Iterable[Run]) -> None:
         samples, label_keys = self._samples, self._label_keys
@@ -140,9 +176,10 @@ class Aggregator:
         return self._names.setdefault(name, name)
 
 
-def _labels(key: _LabelKey) -> dict[str, str]:
+def _labels(key: _LabelKey, kind: str, name: str) -> dict[str, str]:
     thread, running, cut, tags, waits_for_gil = key
-    labels = dict(REGISTRY.labels(tags))
+    labels = {kind: name} if kind else {}
+    labels |= dict(REGISTRY.labels(tags))
     labels |= {THREAD_STATE: RUNNING if running else WAITING}
     if thread:
         labels[THREAD_NAME] = thread

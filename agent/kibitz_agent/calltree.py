@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType, FrameType
 
-from kibitz_agent.profile import NO_PARENT, ProfileBuilder
+from kibitz_agent.profile import NO_PARENT, TASK, ProfileBuilder
 
 ROOT = 0
 """Index of the node above all roots; it stands for no frame."""
@@ -71,11 +71,24 @@ class CallTree:
         depth = len(addresses)
         if depth > max_depth:
             del addresses[: depth - max_depth]
+        return self._place(reversed(addresses)), depth if depth > max_depth else 0
+
+    def add_frames(self, frames: Sequence[FrameType], max_depth: int) -> tuple[int, int]:
+        """The same for frames that are listed, from the outermost in."""
+        addresses: list[int] = []
+        for frame in frames[:max_depth]:
+            key = id(frame.f_code)
+            if key not in self._codes:
+                self._codes[key] = (frame.f_code, _module_of(frame))
+            addresses.append(key + max(0, frame.f_lasti))
+        return self._place(addresses), len(frames) if len(frames) > max_depth else 0
+
+    def _place(self, addresses: Iterable[int]) -> int:
         nodes, node = self._nodes, ROOT
-        for address in reversed(addresses):
+        for address in addresses:
             below = nodes.get((node, address))
             node = self._add(node, address) if below is None else below
-        return node, depth if depth > max_depth else 0
+        return node
 
     def _add(self, parent: int, address: int) -> int:
         node = len(self._parents)
@@ -110,6 +123,23 @@ class CallTree:
             poured.append(builder.node(poured[self._parents[node]], function.frame, line))
         return poured
 
+    def outermost(self, names: Mapping[int, tuple[CodeType, str, str]]) -> list[tuple[str, str]]:
+        """By node: the label and name of the task or greenlet that its stack belongs to, or a pair of nothing.
+
+        ``names`` knows some by the id of the outermost function's code. Others are known by it being a coroutine's.
+        """
+        codes = sorted(self._codes)
+        marks = [_mark(self._codes[key][0], names) for key in codes]
+        found = [("", "")]
+        for node in range(1, len(self._parents)):
+            label, name, only_root = marks[bisect_right(codes, self._addresses[node]) - 1]
+            above = found[self._parents[node]]
+            if above[0] or (only_root and self._parents[node] != ROOT):
+                found.append(above)
+            else:
+                found.append((label, name))
+        return found
+
     def _launcher_nodes(self, function_of: list[_Function]) -> set[int]:
         """The nodes from the root down to the last launcher frame of each stack, and the `runpy` right below it.
 
@@ -130,6 +160,19 @@ class CallTree:
             elif function.is_runpy and parent in found:
                 found.add(node)
         return found
+
+
+# A coroutine function, a generator made one, an asynchronous generator.
+_IS_COROUTINE = 0x80 | 0x100 | 0x200
+
+
+def _mark(code: CodeType, names: Mapping[int, tuple[CodeType, str, str]]) -> tuple[str, str, bool]:
+    """The label and name of whatever this function is the outermost of, and whether only a stack's root counts."""
+    if code.co_flags & _IS_COROUTINE:
+        known = names.get(id(code))
+        return TASK, known[2] if known else _plain(code.co_qualname), False
+    known = names.get(id(code))
+    return (known[1], known[2], True) if known else ("", "", False)
 
 
 class _Function:

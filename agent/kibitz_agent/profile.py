@@ -37,7 +37,18 @@ TRUNCATED = "truncated"
 
 WAITS_FOR = "waits_for"
 GIL = "gil"
-"""Label ``waits_for=gil`` marks a waiting sample whose thread could have run, had another not held the interpreter's lock."""
+"""Label ``waits_for=gil`` marks a waiting sample whose thread could have run, had another not held the interpreter's lock.
+
+``waits_for=loop`` one of a task that could go on, were it its turn in the event loop.
+"""
+
+LOOP = "loop"
+
+TASK = "task"
+"""Label ``task=name``: the asyncio task, as the host named it, else its coroutine's function."""
+
+GREENLET = "greenlet"
+"""Label ``greenlet=name``: gevent's greenlet, as the host named it, else the function that it runs."""
 
 RUNNING = "running"
 WAITING = "waiting"

@@ -94,13 +94,18 @@ class Session:
             self._idle(now_ns, settings.reporting_interval_ns)
             return _REST_S
         interval_ns = int(settings.sampling_interval_ns * self._cpu_limit.stretch * self._thinning)
-        self._schedule.change(self._sampler.pace(interval_ns, settings.max_stack_depth), now_ns)
+        self._schedule.change(self._pace(interval_ns, settings.max_stack_depth), now_ns)
         if now_ns >= self._schedule.due_ns:
             self._tick(now_ns, settings.max_stack_depth)
             self._brake(now_ns)
         if now_ns >= self._began_ns + settings.reporting_interval_ns and self._outlet.is_free:
             self.flush()
         return self._seconds_until_due(self._began_ns + settings.reporting_interval_ns)
+
+    def _pace(self, interval_ns: int, max_depth: int) -> int:
+        """How often `_tick` is wanted: by the sampler, and by what waits off the threads, but never more than was asked."""
+        every_ns, wanted_ns = self._sampler.pace(interval_ns, max_depth), self._aggregator.wanted_every_ns
+        return every_ns if wanted_ns is None else min(every_ns, max(interval_ns, wanted_ns))
 
     def _seconds_until_due(self, period_end_ns: int) -> float:
         now_ns, due_ns = self._clock.monotonic_ns(), self._schedule.due_ns
@@ -141,6 +146,7 @@ class Session:
 
     def close(self) -> None:
         """End the sampler; what was not flushed is lost."""
+        self._aggregator.close()
         self._sampler.close()
 
     @property
