@@ -21,9 +21,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kibitz_agent.own_threads import OWN
+
 log = logging.getLogger("kibitz")
 # A guest does not print: without this, warnings go to the host's stderr when it has set up no logging.
 log.addHandler(logging.NullHandler())
+
+
+def _record(*arguments: Any, **more: Any) -> logging.LogRecord:
+    with OWN.introduced():
+        return logging.Logger.makeRecord(log, *arguments, **more)
+
+
+log.makeRecord = _record  # type: ignore[method-assign]
 
 _OWN_PREFIX = "KIBITZ_"
 _AWS_PREFIX = "AWS_CODEGURU_PROFILER_"

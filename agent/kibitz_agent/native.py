@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import struct
 import sys
-import threading
 from array import array
 from contextlib import suppress
 from types import CodeType, FrameType, ModuleType
@@ -17,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from kibitz_agent.calltree import ROOT, CallTree
 from kibitz_agent.config import log
-from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Run, Sampler, Tally
+from kibitz_agent.own_threads import OWN
+from kibitz_agent.sampler import PythonSampler, Run, Sampler, Tally
 from kibitz_agent.tags import REGISTRY
 from kibitz_agent.threads import thread_name
+from kibitz_agent.unpatched import get_ident, get_native_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +67,7 @@ class NativeSampler:
         self._pace: tuple[int, int] | None = None
         self._sample_every_ns = _FIRST_SAMPLE_NS
         self._names: dict[tuple[int, int], str] = {}
+        self._own: set[int] = set()
         self._modules: dict[int, str] = {}
         self._known_modules = 0
         try:
@@ -132,7 +134,8 @@ class NativeSampler:
         nodes, samples, codes, threads = self._native.drain()
         self._meet(threads)
         names = [self._names.get(thread, "") for thread in threads]
-        rows = [row for row in _SAMPLE.iter_unpack(samples) if not names[row[1]].startswith(OWN_THREADS)]
+        own = {index for index, thread in enumerate(threads) if thread[1] in self._own}
+        rows = [row for row in _SAMPLE.iter_unpack(samples) if row[1] not in own]
         sampled = {row[0] for row in rows}
         tree, node_of = self._tree(nodes, sampled, codes)
         asking = _asking_for_gil(nodes, sampled, codes)
@@ -145,14 +148,12 @@ class NativeSampler:
         return tree, runs
 
     def _meet(self, threads: list[tuple[int, int]]) -> None:
+        for native_id in set(OWN.native_ids.values()) - self._own:
+            self._own.add(native_id)
+            self._native.skip(native_id)
         for thread in threads:
-            if thread in self._names:
-                continue
-            name = thread_name(thread[0])
-            if name:
+            if thread not in self._names and (name := thread_name(thread[0])):
                 self._names[thread] = name
-                if name.startswith(OWN_THREADS):
-                    self._native.skip(thread[1])
 
     def _tree(
         self, nodes: bytes, sampled: set[int], codes: list[tuple[CodeType | _Gone, int]]
@@ -194,7 +195,7 @@ class NativeSampler:
         """Look at this thread's own stack: the extension must see what is there."""
         _stack_for_test(_TEST_DEPTH, self._native.look)
         nodes, samples, codes, threads = self._native.drain()
-        own = (threading.get_ident(), threading.get_native_id())
+        own = (get_ident(), get_native_id())
         rows = list(_NODE.iter_unpack(nodes))
         for node, thread, *_ in _SAMPLE.iter_unpack(samples):
             depth = 0

@@ -163,12 +163,11 @@ class Profiler:
         deadline_s = time.monotonic() + timeout_s
         self._stopping = True
         self._alarm.wake()
-        me = threading.current_thread()
         if self._process_id != os.getpid():
             return  # forked by something that told nobody: the threads are the parent's
         was_running = self.is_running()
         for worker in self._workers:
-            if worker.thread is not me:
+            if not worker.is_current():
                 worker.join(max(0.0, deadline_s - time.monotonic()))
         if was_running:
             self._reporter.close(max(0.0, deadline_s - time.monotonic()))

@@ -8,7 +8,6 @@ that is handed over once, when it ends.
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -16,10 +15,9 @@ from typing import NamedTuple, Protocol
 
 from kibitz_agent import threads
 from kibitz_agent.calltree import CallTree
+from kibitz_agent.own_threads import OWN
 from kibitz_agent.tags import REGISTRY
-
-OWN_THREADS = "kibitz-agent-"
-"""Threads whose name starts so are the agent's, and are not sampled."""
+from kibitz_agent.unpatched import get_ident
 
 # A thread that uses less of an interval than this is waiting, however long it does so.
 _IDLE_SHARE = 0.02
@@ -142,11 +140,10 @@ class _SwitchInterval:
 class _Seen:
     """What is known of a thread from the last tick; ``idle_tick`` is -1 while no run is open."""
 
-    __slots__ = ("back", "clock", "cpu_ns", "credit_ns", "cut", "frame", "idle_ns", "idle_tick", "lasti", "name", "node", "own", "tags")  # fmt: skip
+    __slots__ = ("back", "clock", "cpu_ns", "credit_ns", "cut", "frame", "idle_ns", "idle_tick", "lasti", "name", "node", "tags")  # fmt: skip
 
     def __init__(self, name: str, clock: int | None) -> None:
         self.name, self.clock = name, clock
-        self.own = name.startswith(OWN_THREADS)
         self.cpu_ns = self.idle_tick = self.lasti = -1
         self.frame = self.back = self.node = self.cut = self.credit_ns = self.idle_ns = self.tags = 0
 
@@ -212,13 +209,12 @@ class PythonSampler(AskedSampler):
             self._max_depth = max_depth
         seen, read, tick, wall_ns = self._seen, self._read, self._ticks, self._wall_ns
         frames = self._current_frames()
-        frames.pop(threading.get_ident(), None)
+        for ident in (get_ident(), *OWN.names):
+            frames.pop(ident, None)
         frame = back = None
         try:
             for ident, frame in frames.items():
                 thread = seen.get(ident) or self._meet(ident)
-                if thread.own:
-                    continue
                 cpu_ns = -1
                 if thread.clock is not None:
                     try:

@@ -11,6 +11,8 @@ import _thread
 import os
 from collections.abc import Callable
 
+from kibitz_agent.unpatched import allocate_lock
+
 _JITTER = 0.25
 """A tick lies up to this share of the interval before or after its place on the grid."""
 
@@ -62,7 +64,7 @@ class Alarm:
 
     def __init__(self) -> None:
         # One lock, held by the waiter: half the price of a threading.Event per wait, and safe in a signal handler.
-        self._lock = _thread.allocate_lock()
+        self._lock = allocate_lock()
         self._lock.acquire()
 
     def wait(self, timeout_s: float) -> bool:

@@ -7,7 +7,7 @@ jobs into its queue, which never blocks, not even in a signal handler.
 from __future__ import annotations
 
 import os
-import queue
+from _queue import SimpleQueue  # the one that no host has patched
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ class Shipping:
         """What the pending profile occupies."""
         self._reporter, self._identity, self._configuration = reporter, identity, configuration
         self._clock, self._woken = clock, woken
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._jobs_in = self._jobs_done = 0
         self._pending: Profile | None = None
         self._pending_ns = 0

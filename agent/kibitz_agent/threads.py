@@ -18,9 +18,16 @@ import time
 from array import array
 from typing import Any
 
+from kibitz_agent.unpatched import get_ident, get_native_id
+
 # The dictionary of a Thread as the class Thread itself sees it: a subclass may define `name`, `native_id` or even
 # `__dict__` as a property of its own, and none of that may run on the sampler's thread.
-_attributes_of = threading.Thread.__dict__["__dict__"].__get__
+# gevent puts a subclass in the class's place.
+_attributes_of = (
+    next(kind for kind in threading.Thread.__mro__ if "__dict__" in kind.__dict__)
+    .__dict__["__dict__"]
+    .__get__
+)
 _HANDLE_BYTES = 4096
 
 
@@ -72,10 +79,10 @@ def _probe() -> bool:
     """Whether clock ids computed here are the ones the kernel and the C library mean."""
     if not sys.platform.startswith("linux"):
         return False
-    clock = _clock_of_native(threading.get_native_id())
+    clock = _clock_of_native(get_native_id())
     try:
         time.clock_gettime_ns(clock)
-        return clock == time.pthread_getcpuclockid(threading.get_ident())
+        return clock == time.pthread_getcpuclockid(get_ident())
     except (OSError, OverflowError):
         return False
 
@@ -109,8 +116,8 @@ class _Handles:
         except OSError:
             self._memory = -1
             return
-        native = threading.get_native_id()
-        words = self._read(threading.get_ident(), _HANDLE_BYTES) or self._read(threading.get_ident(), 1024)
+        native = get_native_id()
+        words = self._read(get_ident(), _HANDLE_BYTES) or self._read(get_ident(), 1024)
         found = [4 * index for index, word in enumerate(words) if word == native]
         # Two candidates would be a guess.
         self._offset = found[0] if len(found) == 1 else None

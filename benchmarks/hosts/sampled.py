@@ -72,10 +72,13 @@ class Kibitz:
         self.aggregator = Aggregator(self.sampler)
         self.interval_ns = int(interval_s * 1e9)
         self.ending = threading.Event()
-        self.thread = threading.Thread(target=self.watch, name="kibitz-agent-sampler")
+        self.thread = threading.Thread(target=self.watch)
         self.thread.start()
 
     def watch(self):
+        from kibitz_agent.own_threads import OWN
+
+        OWN.enter("sampler")
         last = time.monotonic_ns()
         due = last / 1e9
         while True:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 import kibitz_agent
@@ -24,6 +26,7 @@ PRELUDE = """
 import json, logging, os, signal, sys, threading, time
 from kibitz_agent.config import Settings
 from kibitz_agent.fleet import Identity
+from kibitz_agent.own_threads import OWN
 from kibitz_agent.profiler import Profiler
 logging.basicConfig(stream=sys.stderr, format="LOG %(message)s")
 
@@ -47,9 +50,9 @@ def work(ticks):
 def taken():
     # The sampler's own count, so that no test depends on how fast the machine is.
     frames = sys._current_frames()
-    for thread in threading.enumerate():
-        frame = frames.get(thread.ident)
-        while frame is not None and thread.name == "kibitz-agent-sampler":
+    for ident in [ident for ident, name in list(OWN.names.items()) if name == "sampler"]:
+        frame = frames.get(ident)
+        while frame is not None:
             session = frame.f_locals.get("session")
             if session is not None: return session._aggregator.ticks
             frame = frame.f_back
@@ -297,24 +300,31 @@ def kept() -> Iterator[Kept]:
 
 def test_start_and_stop_may_be_repeated_and_started_twice_is_started_once(kept: Kept):
     profiler = Profiler(kept, Identity("g"), Settings(sampling_interval_ms=1))
-    threads = threading.active_count()
+    threads = psutil.Process().num_threads()
+    visible = threading.enumerate()
     for _ in range(3):
         assert profiler.start()
         assert profiler.start()
-        assert threading.active_count() == threads + 2
+        assert len(profiler._workers) == 2
+        assert all(worker.is_alive() for worker in profiler._workers)
+        assert threads + 2 <= psutil.Process().num_threads() <= threads + 3  # the native sampler has one more
+        assert threading.enumerate() == visible
         assert profiler.is_running()
         profiler.stop()
         profiler.stop()
         assert not profiler.is_running()
     assert kept.closed == 3
-    assert threading.active_count() == threads
+    until_s = time.monotonic() + 30
+    while psutil.Process().num_threads() > threads and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert psutil.Process().num_threads() == threads
 
 
 def test_disabled_profiler_starts_nothing(kept: Kept):
-    threads = threading.active_count()
+    threads = psutil.Process().num_threads()
     profiler = Profiler(kept, Identity("g"), Settings(enabled=False))
     assert not profiler.start()
-    assert threading.active_count() == threads
+    assert psutil.Process().num_threads() == threads
     profiler.stop()
 
 
@@ -379,14 +389,14 @@ for _ in range(40):
     assert os.waitpid(child, 0)[1] == 0
 work(3)
 profiler.stop()
-print(threading.active_count())
+print(threading.active_count(), len(os.listdir("/proc/self/task")))
 """
 
 
 def test_fork_finds_no_thread_of_the_agent_and_the_parent_loses_nothing(tmp_path: Path):
     outcome = run(FORKS, tmp_path)
     # CPython 3.12 and newer warn when a process with more than one thread is forked; here that would be an error.
-    assert (outcome.status, outcome.err, outcome.out) == (0, "", "1\n")
+    assert (outcome.status, outcome.err, outcome.out) == (0, "", "1 1\n")
     (profile,) = outcome.profiles
     assert profile["samples"] >= 4
 
@@ -450,17 +460,17 @@ def test_fork_while_a_report_is_in_flight_neither_waits_for_it_nor_sends_it_twic
 def test_process_that_was_forked_behind_pythons_back_starts_anew_when_asked_to(kept: Kept, monkeypatch):
     profiler = Profiler(kept, Identity("g"), Settings(sampling_interval_ms=1))
     assert profiler.start()
-    ours = [worker.thread for worker in profiler._workers]
+    ours = profiler._workers
     process_id = os.getpid()
     try:
         # What such a child sees: another process id, and a parent's profiler whose threads are not there.
         monkeypatch.setattr(os, "getpid", lambda: process_id + 1)
         assert not profiler.is_running()
         profiler.stop()
-        assert all(thread.is_alive() for thread in ours)
+        assert all(worker.is_alive() for worker in ours)
         assert profiler.start()
         assert profiler.is_running()
-        assert not set(ours) & {worker.thread for worker in profiler._workers}
+        assert not set(ours) & set(profiler._workers)
         profiler.stop()
         assert profiler._identity.process_id == process_id + 1
     finally:

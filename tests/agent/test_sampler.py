@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz_agent.aggregator import Batch
+from kibitz_agent.own_threads import OWN
 from kibitz_agent.profile import Header, ProfileBuilder
-from kibitz_agent.sampler import FAIR_SWITCH_S, OWN_THREADS, PythonSampler, Run
+from kibitz_agent.sampler import FAIR_SWITCH_S, PythonSampler, Run
 
 MS = 1_000_000
 
@@ -118,12 +119,14 @@ def stacks(sampler: PythonSampler, runs: list[Run]) -> list[tuple[str, list[str]
 
 
 def test_sampler_skips_the_thread_that_calls_it_and_the_agents_own():
-    with parked(name=OWN_THREADS + "shipping"), parked(name="visible"):
+    with parked(name="shipping") as ident, parked(name="visible"):
+        OWN.names[ident] = "shipping"
         sampler = PythonSampler()
         seen = {name for name, _, _ in stacks(sampler, sampler.sample(MS, 100))}
+        del OWN.names[ident]
     assert "visible" in seen
     assert threading.current_thread().name not in seen
-    assert OWN_THREADS + "shipping" not in seen
+    assert "shipping" not in seen
 
 
 def test_thread_started_outside_threading_is_sampled_by_qualified_name():

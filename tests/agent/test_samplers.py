@@ -16,8 +16,9 @@ import pytest
 from kibitz_agent.aggregator import MAX_STACK_DEPTH, Aggregator
 from kibitz_agent.native import NativeSampler, NativeUnavailableError
 from kibitz_agent.profile import Header, Profile
-from kibitz_agent.sampler import OWN_THREADS, PythonSampler, Sampler
+from kibitz_agent.sampler import PythonSampler, Sampler
 from kibitz_agent.tags import tag
+from kibitz_agent.worker import Worker
 
 MS = 1_000_000
 HERE = __name__
@@ -31,15 +32,15 @@ class Watch:
         self.profile = Profile()
         self.limits: set[str] = set()
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"{OWN_THREADS}sampler")
+        self._worker = Worker("sampler", self._watch)
 
     def __enter__(self) -> Watch:
-        self._thread.start()
+        self._worker.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._ending.set()
-        self._thread.join()
+        self._worker.join(60)
 
     def _watch(self) -> None:
         aggregator, last_ns = Aggregator(self.sampler), time.monotonic_ns()
@@ -157,13 +158,18 @@ def test_every_thread_is_seen_under_its_own_name(sampler):
 
 
 def test_agents_own_threads_are_left_out(sampler):
+    def ship():
+        ending.wait()
+
     ending = threading.Event()
-    with thread(ending.wait, f"{OWN_THREADS}shipping"), Watch(sampler) as watch:
+    other = Worker("shipping", ship)
+    other.start()
+    with Watch(sampler) as watch:
         doze(0.3)
         ending.set()
-    assert not [
-        labels for _, labels, _ in watch.profile.stacks() if OWN_THREADS in dict(labels).get("thread", "")
-    ]
+    other.join(30)
+    assert watch.stacks()
+    assert not any("ship" in frame or "_watch" in frame for stack in watch.stacks() for frame in stack)
 
 
 def test_methods_carry_their_class_and_lines_are_those_being_run(sampler):

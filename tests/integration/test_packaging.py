@@ -114,8 +114,18 @@ def installed(wheel, tmp_path_factory):
     return python
 
 
-TELL = "import sys, threading; print(sorted(t.name for t in threading.enumerate()), 'kibitz_agent' in sys.modules)"
-AGENT = "['MainThread', 'kibitz-agent-sampler', 'kibitz-agent-shipping'] True\n"
+# The agent's threads have begun when they say who they are.
+NAMES = (
+    "import sys, time\n"
+    "def names():\n"
+    "    if 'kibitz_agent' not in sys.modules: return []\n"
+    "    own = getattr(sys.modules.get('kibitz_agent.own_threads'), 'OWN', None)\n"
+    "    until = time.monotonic() + (5 if 'kibitz_agent.profiler' in sys.modules else 0)\n"
+    "    while own is not None and len(own.names) < 2 and time.monotonic() < until: time.sleep(0.01)\n"
+    "    return [] if own is None else sorted(own.names.values())\n"
+)
+TELL = f"{NAMES}print(names(), 'kibitz_agent' in sys.modules)"
+AGENT = "['sampler', 'shipping'] True\n"
 
 
 def told(python, *words, **environ):
@@ -137,15 +147,15 @@ def test_kibitz_enabled_profiles_any_program_of_the_environment(installed, flags
 )
 def test_without_kibitz_enabled_nothing_is_even_imported(installed, environ):
     threads, imported = told(installed, "-c", TELL, **environ).rsplit(" ", 1)
-    assert threads == "['MainThread']"
+    assert threads == "[]"
     assert imported == "False\n" or "KIBITZ_ENABLED" in environ
 
 
 def test_children_of_every_kind_are_profiled_where_it_is_enabled(installed, tmp_path):
     script = tmp_path / "app.py"
     script.write_text(
-        "import multiprocessing, subprocess, sys, threading\n"
-        "def tell(queue): queue.put(sorted(t.name for t in threading.enumerate() if t.name.startswith('kibitz')))\n"
+        f"import multiprocessing, subprocess\n{NAMES}"
+        "def tell(queue): queue.put(names())\n"
         "if __name__ == '__main__':\n"
         "    for method in ('fork', 'spawn', 'forkserver'):\n"
         "        context = multiprocessing.get_context(method)\n"
@@ -154,14 +164,14 @@ def test_children_of_every_kind_are_profiled_where_it_is_enabled(installed, tmp_
         "        print(method, queue.get()); child.join()\n"
         f"    subprocess.run([sys.executable, '-c', {TELL!r}])\n"
     )
-    names = "['kibitz-agent-sampler', 'kibitz-agent-shipping']"
+    names = "['sampler', 'shipping']"
     expected = "".join(f"{method} {names}\n" for method in ("fork", "spawn", "forkserver"))
     assert told(installed, "-u", "-W", "ignore", str(script), KIBITZ_ENABLED="1") == expected + AGENT
 
 
 def test_kibitz_run_and_kibitz_enabled_together_start_one_profiler(installed, tmp_path):
     output = tmp_path / "p.txt"
-    program = ["-c", f"import time; time.sleep(0.3); {TELL}"]
+    program = ["-c", f"import time; time.sleep(0.3)\n{TELL}"]
     done = subprocess.run(
         [installed, "-m", "kibitz_agent.cli", "run", "--output", str(output), *program],
         capture_output=True, text=True, check=False, timeout=60, env={"KIBITZ_ENABLED": "1"},

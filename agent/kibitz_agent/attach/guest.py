@@ -20,16 +20,17 @@ from kibitz_agent import wire
 from kibitz_agent.attach import channel
 from kibitz_agent.config import Configuration
 from kibitz_agent.fleet import identify
+from kibitz_agent.own_threads import OWN
 from kibitz_agent.profile import Profile
 from kibitz_agent.profiler import Profiler
 from kibitz_agent.reporters import Reporter, ReportError
 from kibitz_agent.reporters.choose import reporter_to
-from kibitz_agent.sampler import OWN_THREADS
+from kibitz_agent.unpatched import allocate_lock
 
 _GRACE_S = 30.0
 _CONNECT_TIMEOUT_S = 10.0
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _attached: list[Profiler] = []
 _following: Mapping[str, Any] | None = None
 _hooked = False
@@ -63,15 +64,22 @@ def serve(options: Mapping[str, Any], line: int | None = None) -> None:
     ``line`` is the descriptor of a connection to the command, and closed at the end; without one a new connection is
     made to the socket at ``options["socket"]``.
     """
-    threading.current_thread().name = f"{OWN_THREADS}attach"
-    with contextlib.suppress(Exception), _connection(options, line) as connection:
-        try:
-            if options["action"] == "stop":
-                _hello(connection, stopped=stop())
-            else:
-                _profile(connection, options)
-        except Exception as error:
-            _hello(connection, error=f"{type(error).__name__}: {error}")
+    OWN.enter("attach")
+    try:
+        with contextlib.suppress(Exception), _connection(options, line) as connection:
+            _obey(connection, options)
+    finally:
+        OWN.leave()
+
+
+def _obey(connection: socket.socket, options: Mapping[str, Any]) -> None:
+    try:
+        if options["action"] == "stop":
+            _hello(connection, stopped=stop())
+        else:
+            _profile(connection, options)
+    except Exception as error:
+        _hello(connection, error=f"{type(error).__name__}: {error}")
 
 
 def _connection(options: Mapping[str, Any], line: int | None) -> socket.socket:
@@ -144,7 +152,7 @@ def _follow_forks() -> None:
 def _begin_in_child() -> None:
     """A child has none of its parent's threads; asked to, it attaches itself to the command that is listening."""
     global _lock
-    _lock = threading.Lock()
+    _lock = allocate_lock()
     _attached.clear()
     if _following is not None:
         with contextlib.suppress(RuntimeError):

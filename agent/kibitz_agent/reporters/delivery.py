@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from kibitz_agent import wire
+from kibitz_agent import unpatched, wire
 from kibitz_agent.config import log
 from kibitz_agent.profile import Profile
 from kibitz_agent.reporters import ReportError
@@ -47,7 +47,7 @@ class Delivery:
         self,
         channel: Channel,
         spool: Spool | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = unpatched.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channel = channel

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlencode
 
-from kibitz_agent import wire
+from kibitz_agent import unpatched, wire
 from kibitz_agent.fleet import Identity
 from kibitz_agent.reporters.delivery import Delivery
 from kibitz_agent.reporters.transport import Answer, HttpTransport, Transport
@@ -24,7 +24,7 @@ class HttpReporter(Delivery):
         identity: Identity,
         transport: Transport | None = None,
         spool: Spool | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = unpatched.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``transport`` is made at the first request, so that a host pays nothing for it before."""
