@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from kibitz_agent.profile import THREAD_STATE, Frame, Header, Labels, Profile, ProfileBuilder, ValueType
-from kibitz_server.store import Dictionary, Ints, Samples, Span, Store
+from kibitz_server.store import Dictionary, Ints, Samples, Span
 
 HOUR_S = 3600.0
 
 LabelFilter = Callable[[Labels], bool]
+
+
+class Profiles(Protocol):
+    """What a question needs of a store: the samples of a span, and what they are made of."""
+
+    def samples(self, span: Span, coarsest_s: float = 86_400.0) -> Samples:
+        """All samples of the span's profiles."""
+
+    def dictionary(self, group: str) -> Dictionary:
+        """The group's call tree and label sets."""
 
 
 class QueryError(ValueError):
@@ -78,7 +89,8 @@ class HourlyShares:
 class FrameSeries:
     """Frames' total samples over time: ``totals`` (frames, buckets), ``starts``, ``samples``, ``profiles`` (buckets,).
 
-    ``starts`` are epoch seconds, ``samples`` all samples of the bucket, ``profiles`` how many reports fell into it.
+    ``starts`` are epoch seconds, ``samples`` all samples of the bucket, ``profiles`` how many reports fell into it,
+    ``revisions`` those that reported in it.
     """
 
     dictionary: Dictionary
@@ -86,6 +98,7 @@ class FrameSeries:
     totals: Ints
     samples: Ints
     profiles: Ints
+    revisions: Sequence[frozenset[str]] = ()
 
     def shares(self, name: str) -> npt.NDArray[np.float64]:
         """The share of the frames called ``name`` in each bucket's samples, (buckets,), 0 where nothing arrived."""
@@ -124,7 +137,7 @@ class StateSamples:
         return subtree_sums(self.dictionary, self.counts.sum(axis=1, keepdims=True))[:, 0]
 
 
-def merged_tree(store: Store, span: Span, keep: LabelFilter | None = None) -> Tree:
+def merged_tree(store: Profiles, span: Span, keep: LabelFilter | None = None) -> Tree:
     """The span's profiles as one tree; ``keep`` chooses label sets."""
     _check(span)
     samples, dictionary = store.samples(span), store.dictionary(span.group)
@@ -162,7 +175,7 @@ def top_functions(tree: Tree, value: str, limit: int) -> list[Function]:
     ]
 
 
-def merged_profile(store: Store, span: Span) -> Profile:
+def merged_profile(store: Profiles, span: Span) -> Profile:
     """The span's profiles merged into one in the agent's own form, for export. Labels are kept."""
     _check(span)
     samples, dictionary = store.samples(span), store.dictionary(span.group)
@@ -190,7 +203,7 @@ def merged_profile(store: Store, span: Span) -> Profile:
     return builder.build(_span_header(samples, span))
 
 
-def hourly_shares(store: Store, span: Span) -> HourlyShares:
+def hourly_shares(store: Profiles, span: Span) -> HourlyShares:
     """Each frame's share of the samples of each whole hour in the span, hours without a profile included."""
     _check(span)
     samples, dictionary = store.samples(span, coarsest_s=HOUR_S), store.dictionary(span.group)
@@ -220,7 +233,7 @@ def hourly_shares(store: Store, span: Span) -> HourlyShares:
     )
 
 
-def frame_series(store: Store, span: Span, step_s: float, keep: LabelFilter | None = None) -> FrameSeries:
+def frame_series(store: Profiles, span: Span, step_s: float, keep: LabelFilter | None = None) -> FrameSeries:
     """Frames' totals in buckets of ``step_s``, aligned to the epoch; ``keep`` chooses label sets, of whole and part."""
     _check(span)
     samples, dictionary = store.samples(span, coarsest_s=step_s), store.dictionary(span.group)
@@ -236,10 +249,14 @@ def frame_series(store: Store, span: Span, step_s: float, keep: LabelFilter | No
             totals[:, bucket] = _frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
     starts = np.asarray((first + np.arange(count)) * step_s, np.float64)
     profiles = np.bincount(bucket_of, [part.profiles for part in samples.parts], minlength=count)
-    return FrameSeries(dictionary, starts, totals, seen, profiles.astype(np.int64))
+    revisions = [set[str]() for _ in range(count)]
+    for part, bucket in zip(samples.parts, bucket_of.tolist(), strict=True):
+        revisions[bucket] |= part.revisions - {""}
+    told = [frozenset(found) for found in revisions]
+    return FrameSeries(dictionary, starts, totals, seen, profiles.astype(np.int64), told)
 
 
-def samples_by_state(store: Store, span: Span) -> StateSamples:
+def samples_by_state(store: Profiles, span: Span) -> StateSamples:
     """The span's samples by node and thread state."""
     _check(span)
     samples, dictionary = store.samples(span), store.dictionary(span.group)

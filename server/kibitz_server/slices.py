@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from kibitz_agent.profile import Frame, Labels
-from kibitz_server.query import LabelFilter, QueryError, Tree, merged_tree
-from kibitz_server.store import Dictionary, Span, Store
+from kibitz_server.query import LabelFilter, Profiles, QueryError, Tree, merged_tree
+from kibitz_server.store import Dictionary, Span
 
 MOST_BRANCHES = 24
 NONE = "(none)"
@@ -37,7 +37,7 @@ def label_filter(wanted: Sequence[str]) -> LabelFilter | None:
     return keep
 
 
-def label_values(store: Store, span: Span) -> dict[str, list[str]]:
+def label_values(store: Profiles, span: Span) -> dict[str, list[str]]:
     """The labels of the span's samples: each key's values, those with the most samples first."""
     samples, dictionary = store.samples(span), store.dictionary(span.group)
     seen = np.bincount(samples.labels, minlength=len(dictionary.label_sets))
@@ -49,7 +49,7 @@ def label_values(store: Store, span: Span) -> dict[str, list[str]]:
     return {key: sorted(values, key=lambda value: -values[value]) for key, values in sorted(counts.items())}
 
 
-def branched_tree(store: Store, span: Span, key: str, keep: LabelFilter | None = None) -> Tree:
+def branched_tree(store: Profiles, span: Span, key: str, keep: LabelFilter | None = None) -> Tree:
     """The span's profiles with one branch per value of the label ``key``, under frames named "key: value".
 
     At most `MOST_BRANCHES`; the values with the fewest samples share the last one.

@@ -199,3 +199,41 @@ def test_settings_are_changed_by_a_browser_without_scripts(browser, collector, m
     page.click("button:text-is('Revoke')")
     assert "There is none yet" in page.inner_text("main")
     context.close()
+
+
+def test_deploy_is_marked_and_compared_with_what_ran_before(page, collector, make_profile):
+    now = time.time()
+    before = {"m:main;m:slow": 60, "m:main;m:rest": 40}
+    after = {"m:main;m:slow": 10, "m:main;m:rest": 90}
+    assert collector.post(make_profile(before, end=now - 1200, revision="aaa111")) == 204
+    assert collector.post(make_profile(after, end=now - 300, revision="bbb222")) == 204
+    open_group(page, collector)
+    page.wait_for_selector("#marks:visible")
+    assert "1 deploy" in page.locator("#strip").get_attribute("aria-label")
+    page.click("#marks a")
+    page.wait_for_selector(".kb-function")
+    wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
+    page.evaluate(
+        "graph = globalThis.flameGraph, graph.select([...graph.layout.node].find("
+        "(node) => graph.tree.name[graph.tree.frame[node]] === 'm:slow'))"
+    )
+    assert "change −50.0 %" in page.inner_text(".kb-status")
+    assert page.locator("#labels .chip").inner_text() == "revision: bbb222 ×"
+    with page.expect_navigation():
+        page.click("#labels .chip")
+    assert "base_label=revision%3Aaaa111" in address(page)
+    assert "&label=" not in address(page)
+
+
+def test_another_group_is_compared_with_by_a_form(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    assert collector.post(make_profile({"__main__:<module>;shop.new:way": 10}), group="canary") == 204
+    open_group(page, collector, "?value=cpu")
+    page.click(".compare summary")
+    page.select_option("#base_group", "canary")
+    page.click("button:text-is('Compare')")
+    page.wait_for_selector(".kb-function")
+    wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
+    assert "shop.new:way" in every(page)
+    assert "value=cpu" in address(page)
+    assert page.evaluate("!!globalThis.flameGraph.changes")

@@ -23,6 +23,8 @@ COMPARISONS = (
     ("day", "a day earlier"),
     ("week", "a week earlier"),
 )
+_COMPARED = frozenset({"compare", "base_group", "base_from", "base_to", "base_label", "by"})
+_MOST_OFFERED = 200
 _EXPORT_TYPES = {
     "pb.gz": "application/octet-stream",
     "txt": "text/plain; charset=utf-8",
@@ -108,6 +110,8 @@ def group_page(name: str) -> str:
         value=request.args.get("value", "wall"),
         query=request.query_string.decode("ascii", "replace"),
         exports=_EXPORT_TYPES,
+        others=[other.name for other in page_store().groups()[:_MOST_OFFERED] if other.name != group.name],
+        kept=[(key, text) for key, text in request.args.items(multi=True) if key not in _COMPARED],
     )
 
 

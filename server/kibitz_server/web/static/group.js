@@ -176,8 +176,49 @@ async function showContext() {
   const chosen = new URLSearchParams(location.search);
   const keys = Object.keys(labels);
   fill("group-by", ["", ...keys], chosen.get("groupBy") ?? "", (key) => key || "nothing");
+  showMarks(series);
+  showLabels(chosen.getAll("label").filter(Boolean));
   const pairs = keys.flatMap((key) => labels[key].slice(0, MOST_OFFERED).map((value) => `${key}:${value}`));
-  fill("label", ["", ...pairs], chosen.get("label") ?? "", (pair) => pair.replace(":", ": ") || "all samples");
+  fill("label", ["", ...pairs], "", (pair) => pair.replace(":", ": ") || "add a label");
+}
+
+const clock = (time) => new Date(time * 1000).toISOString().slice(11, 16);
+
+// What happened in the range, as text: each deploy offers the comparison with what ran before it.
+function showMarks({ deploys, findings }) {
+  const list = document.getElementById("marks");
+  const items = [
+    ...deploys.slice(0, 5).map(({ at, revision, before }) => [
+      `${revision.slice(0, 12)} since ${clock(at)} UTC: compare with ${before.slice(0, 12)}`,
+      { label: [`revision:${revision}`], base_label: [`revision:${before}`], compare: "" },
+    ]),
+    ...findings.slice(0, 5).map(({ start, end, frame }) => [
+      `${frame.slice(0, 80)} unusual at ${clock(start)} UTC`, { from: Math.floor(start), to: Math.ceil(end), search: frame },
+    ]),
+  ];
+  list.hidden = items.length === 0;
+  list.replaceChildren(...items.map(([text, changes]) => {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = `?${changed(changes)}`;
+    link.textContent = text;
+    item.append(link);
+    return item;
+  }));
+}
+
+// The labels asked for, each with a button that takes it away.
+function showLabels(labels) {
+  const place = document.getElementById("labels");
+  place.replaceChildren(...labels.map((label) => {
+    const chip = document.createElement("button");
+    chip.type = "button";
+    chip.className = "chip";
+    chip.textContent = `${label.replace(":", ": ").slice(0, 80)} ×`;
+    chip.setAttribute("aria-label", `No longer only ${label.slice(0, 200)}`);
+    chip.addEventListener("click", () => go({ label: labels.filter((other) => other !== label) }));
+    return chip;
+  }));
 }
 
 // Each function's share over the range, for the table: asked for once per report, and not waited for.
@@ -195,14 +236,18 @@ function fill(id, values, chosen, say) {
   list.replaceChildren(...all.map((value) => new Option(say(value).slice(0, 80), value, false, value === chosen)));
 }
 
-// Goes to the same page with other parameters; an empty one is left out.
-function go(changes) {
+// The page's parameters with some changed: texts, or lists of texts; an empty one is left out.
+function changed(changes) {
   const page = new URLSearchParams(location.search);
-  for (const [name, value] of Object.entries(changes)) {
-    if (value === "" || value === null) page.delete(name);
-    else page.set(name, value);
+  for (const [name, told] of Object.entries(changes)) {
+    page.delete(name);
+    for (const value of [told].flat()) if (value !== "" && value !== null) page.append(name, value);
   }
-  location.search = page.toString();
+  return page;
+}
+
+function go(changes) {
+  location.search = changed(changes).toString();
 }
 
 const STOP_COMPARING = { compare: "", base_from: "", base_to: "", base_group: "", base_label: "" };
@@ -217,7 +262,7 @@ const onChoice = (id, changes) =>
   document.getElementById(id).addEventListener("change", (event) => go(changes(event.target.value)));
 onChoice("from", (from) => ({ from, to: "" }));
 onChoice("group-by", (groupBy) => ({ groupBy }));
-onChoice("label", (label) => ({ label }));
+onChoice("label", (label) => ({ label: [...new Set([...new URLSearchParams(location.search).getAll("label"), label])] }));
 onChoice("compare", (compare) => ({ ...STOP_COMPARING, compare }));
 
 poll();

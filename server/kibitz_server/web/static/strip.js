@@ -5,6 +5,28 @@ import uPlot from "./vendor/uplot/uPlot.esm.js";
 const HEIGHT_PX = 96;
 const LEAST_DRAG_PX = 5;
 
+const count = (marks, what) => `${marks?.length ?? 0} ${what}${marks?.length === 1 ? "" : "s"}`;
+
+// Findings as bands behind the line, deploys as dashed lines across it.
+function drawMarks(plot, { deploys = [], findings = [], step }, colour) {
+  const { ctx, bbox } = plot;
+  const at = (time) => Math.max(bbox.left, Math.min(bbox.left + bbox.width, plot.valToPos(time, "x", true)));
+  ctx.save();
+  ctx.globalAlpha = 0.22;
+  ctx.fillStyle = colour("--alarm");
+  for (const { start, end } of findings) ctx.fillRect(at(start), bbox.top, Math.max(2, at(end) - at(start)), bbox.height);
+  ctx.globalAlpha = 1;
+  ctx.strokeStyle = colour("--ink");
+  ctx.setLineDash([4, 4]);
+  for (const { at: time } of deploys) {
+    ctx.beginPath();
+    ctx.moveTo(at(time + step / 2), bbox.top);
+    ctx.lineTo(at(time + step / 2), bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
 /** The strip in `container`; calls `choose({from, to}, isBaseline)` with epoch seconds after a drag. */
 export class MetricStrip {
   constructor(container, choose) {
@@ -33,7 +55,7 @@ export class MetricStrip {
         scales: { y: { range: (_, low, high) => [0, Math.max(1, high)] } },
         axes: [{ ...axis }, { ...axis, size: 64 }],
         series: [{}, { stroke: colour("--link"), fill: `${colour("--link")}33`, width: 1.5, points: { show: false } }],
-        hooks: { setSelect: [(plot) => this.dragged(plot)] },
+        hooks: { setSelect: [(plot) => this.dragged(plot)], draw: [(plot) => drawMarks(plot, series, colour)] },
       },
       [series.starts, series.samples],
       this.container,
@@ -43,7 +65,7 @@ export class MetricStrip {
     this.container.setAttribute(
       "aria-label",
       `${all.toLocaleString("en-US")} samples over time. Drag chooses the range, shift and drag the range to compare with; ` +
-        "the lists above do the same by keyboard.",
+        `the lists above do the same by keyboard. ${count(series.deploys, "deploy")}, ${count(series.findings, "finding")}.`,
     );
   }
 
