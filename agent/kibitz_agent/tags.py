@@ -22,9 +22,15 @@ from kibitz_agent.profile import THREAD_NAME, THREAD_STATE, TRUNCATED, WAITS_FOR
 MAX_SETS = 1000
 """So many different sets of tags are told apart in one process; what comes later is filed under `OTHER`."""
 
+MAX_PASSING = 16_384
+"""So many sets that come once and never again are remembered: what a profile of the last minutes can still name."""
+
 OTHER = "__other__"
 LONGEST_VALUE = 200
 """Characters of a value that are kept."""
+
+# Numbers of sets that come once; they come round, as the native sampler keeps 32 bits of them.
+_FIRST_PASSING, _PASSING_NUMBERS = 1 << 24, MAX_PASSING << 12
 
 _RESERVED = frozenset({THREAD_NAME, THREAD_STATE, TRUNCATED, WAITS_FOR})
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -49,13 +55,46 @@ class Tags:
         self._lock = threading.Lock()
         self._sets: list[Labels] = [()]
         self._numbers: dict[Labels, int] = {(): 0}
+        self._passing: list[tuple[int, int, Labels]] = []
+        self._passed = 0
         self.frames: dict[int, tuple[FrameType, int]] = {}
         """By the identity of the frame, which is held, so that no other takes its place: the frame and its set."""
         self.listener: Listener | None = None
 
     def labels(self, number: int) -> Labels:
         """The tags of a set."""
-        return self._sets[number] if 0 <= number < len(self._sets) else ()
+        base, passing = self._found(number)
+        return (self._sets[base] if 0 <= base < len(self._sets) else ()) + passing
+
+    def passing(self, base: int, labels: Labels) -> int:
+        """The number of a set that comes once: ``base`` and these. The oldest make room for it."""
+        with self._lock:
+            number = _FIRST_PASSING + self._passed % _PASSING_NUMBERS
+            entry = (number, base, labels)
+            if len(self._passing) < MAX_PASSING:
+                self._passing.append(entry)
+            else:
+                self._passing[self._passed % MAX_PASSING] = entry
+            self._passed += 1
+        return number
+
+    def base(self, number: int) -> int:
+        """The set without what comes once; 0, the empty one, if that is forgotten."""
+        return self._found(number)[0]
+
+    def extended(self, number: int, labels: Mapping[str, str]) -> int:
+        """The number of the set with these labels more, or in the place of its own."""
+        base, passing = self._found(number)
+        base = self.number({**dict(self.labels(base)), **labels})
+        return self.passing(base, passing) if passing else base
+
+    def _found(self, number: int) -> tuple[int, Labels]:
+        if number < _FIRST_PASSING:
+            return number, ()
+        slot = (number - _FIRST_PASSING) % MAX_PASSING
+        if slot < len(self._passing) and self._passing[slot][0] == number:
+            return self._passing[slot][1:]
+        return 0, ()
 
     def number(self, labels: Mapping[str, str]) -> int:
         """The number of a set; past `MAX_SETS` the values are not told apart any more."""
@@ -104,7 +143,8 @@ class Tags:
 
 
 REGISTRY = Tags()
-_current: ContextVar[int] = ContextVar("kibitz_tags", default=0)
+CURRENT: ContextVar[int] = ContextVar("kibitz_tags", default=0)
+"""The number of the set that the running context carries."""
 
 
 class tag:  # noqa: N801 - it reads like a statement
@@ -150,8 +190,8 @@ class tag:  # noqa: N801 - it reads like a statement
         return tagged  # type: ignore[return-value]
 
     def _enter(self, frame: FrameType) -> None:
-        number = REGISTRY.number({**dict(REGISTRY.labels(_current.get())), **self._labels})
-        self._token, self._frame = _current.set(number), frame
+        number = REGISTRY.extended(CURRENT.get(), self._labels)
+        self._token, self._frame = CURRENT.set(number), frame
         self._before = REGISTRY.mark(frame, number)
 
     def _exit(self) -> None:
@@ -161,7 +201,7 @@ class tag:  # noqa: N801 - it reads like a statement
             REGISTRY.unmark(frame, self._before)
         if token is not None:
             try:
-                _current.reset(token)
+                CURRENT.reset(token)
             except ValueError:
                 return  # left in another context than entered: a generator that was closed by someone else
 

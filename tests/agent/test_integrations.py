@@ -13,6 +13,7 @@ import pytest
 import kibitz_agent
 from kibitz_agent import integrations
 from kibitz_agent.integrations import asgi, aws_lambda, django, flask, gunicorn, uwsgi
+from kibitz_agent.tags import CURRENT, REGISTRY
 
 NAMES = [module.name for module in pkgutil.iter_modules(integrations.__path__)]
 
@@ -74,10 +75,34 @@ def test_django_management_commands_that_do_not_serve_are_left_alone(argv, servi
 
 def test_flask_application_may_bring_its_settings(started, monkeypatch):
     monkeypatch.delenv("KIBITZ_GROUP", raising=False)
-    app = SimpleNamespace(name="shop", config={"KIBITZ": {"collector": "http://c"}}, extensions={})
+    app = SimpleNamespace(
+        name="shop", config={"KIBITZ": {"collector": "http://c"}}, extensions={}, dispatch_request=None
+    )
     flask.Kibitz(app)
     assert started.calls == [(("shop",), {"collector": "http://c"})]
     assert isinstance(app.extensions["kibitz"], flask.Kibitz)
+
+
+def test_flask_requests_are_tagged_with_their_route(started, lacking):
+    try:
+        from flask import Flask
+    except ImportError:
+        lacking("flask")
+        raise
+    app = Flask("shop")
+    flask.Kibitz(app)
+    seen = []
+
+    @app.get("/cart/<int:number>")
+    def cart(number):
+        seen.append(dict(REGISTRY.labels(CURRENT.get())))
+        return str(number)
+
+    client = app.test_client()
+    assert client.get("/cart/7").data == b"7"
+    assert client.get("/nowhere").status_code == 404
+    assert seen == [{"endpoint": "/cart/<int:number>"}]
+    assert REGISTRY.frames == {}
 
 
 def test_asgi_middleware_starts_once_and_passes_everything_on(started):

@@ -40,12 +40,12 @@ def test_functions_and_coroutines_can_be_decorated():
     @tag(job="sync")
     def work(x):
         """Docs."""
-        return x, dict(REGISTRY.labels(tags._current.get()))
+        return x, dict(REGISTRY.labels(tags.CURRENT.get()))
 
     @tag(job="async")
     async def serve(x):
         await asyncio.sleep(0)
-        return x, dict(REGISTRY.labels(tags._current.get()))
+        return x, dict(REGISTRY.labels(tags.CURRENT.get()))
 
     assert work(1) == (1, {"job": "sync"})
     assert asyncio.run(serve(2)) == (2, {"job": "async"})
@@ -126,3 +126,22 @@ def test_tags_of_a_thread_begin_empty():
         thread.join()
     # A thread has a context of its own unless it is given one.
     assert found in ([{"inner": "1"}], [{"inner": "1", "outer": "1"}])
+
+
+def test_sets_that_come_once_are_forgotten_in_their_order_and_use_up_no_room():
+    registry = Tags()
+    base = registry.number({"span": "GET"})
+    numbers = [registry.passing(base, (("span_id", str(n)),)) for n in range(tags.MAX_PASSING + 10)]
+    assert len(set(numbers)) == len(numbers)
+    assert registry.labels(numbers[-1]) == (("span", "GET"), ("span_id", str(tags.MAX_PASSING + 9)))
+    assert registry.labels(numbers[10]) == (("span", "GET"), ("span_id", "10"))
+    assert registry.labels(numbers[9]) == ()
+    assert registry.base(numbers[-1]) == base
+    assert len(registry._sets) == 2
+
+
+def test_tag_within_what_comes_once_keeps_both_and_uses_up_no_room():
+    registry = Tags()
+    inner = registry.extended(registry.passing(registry.number({"a": "1"}), (("id", "x"),)), {"b": "2"})
+    assert registry.labels(inner) == (("a", "1"), ("b", "2"), ("id", "x"))
+    assert registry.labels(registry.base(inner)) == (("a", "1"), ("b", "2"))

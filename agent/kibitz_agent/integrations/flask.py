@@ -12,6 +12,8 @@ application's name.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import kibitz_agent
@@ -31,3 +33,15 @@ class Kibitz:
         group = options.pop("group", None)
         kibitz_agent.start(group_name(group) or app.name, **options)
         app.extensions["kibitz"] = self
+        app.dispatch_request = _by_route(app.dispatch_request)
+
+
+def _by_route(dispatch: Callable[..., Any]) -> Callable[..., Any]:
+    """Flask's dispatch of one request, with its samples under the label ``endpoint``: the route, not the address."""
+
+    def dispatch_request(*context: Any) -> Any:
+        rule = sys.modules["flask"].request.url_rule
+        with kibitz_agent.tag(endpoint="(no route)" if rule is None else rule.rule):
+            return dispatch(*context)
+
+    return dispatch_request
