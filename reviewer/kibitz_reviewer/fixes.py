@@ -97,7 +97,7 @@ def with_fixes(module: Module, findings: Iterable[Finding]) -> list[Finding]:
 
 def apply_edits(source: str, edits: Iterable[Edit]) -> str:
     """``source`` with ``edits`` (of the same source, not overlapping) made."""
-    lines = _split(source)
+    lines = lines_of(source)
     for edit in sorted(edits, key=lambda edit: (edit.line, edit.end_line), reverse=True):
         lines[edit.line - 1 : edit.end_line] = [edit.text]
     return "".join(lines)
@@ -144,7 +144,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def edits_between(old: str, new: str) -> tuple[Edit, ...]:
     """The whole-line edits that turn ``old`` into ``new``."""
-    before, after = _split(old), _split(new)
+    before, after = lines_of(old), lines_of(new)
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1
@@ -160,7 +160,7 @@ def edits_between(old: str, new: str) -> tuple[Edit, ...]:
     )
 
 
-def _split(source: str) -> list[str]:
+def lines_of(source: str) -> list[str]:
     """Lines with their ends, cut at \\n, \\r\\n and \\r only, as Python counts them."""
     lines: list[str] = []
     for piece in source.split("\n"):

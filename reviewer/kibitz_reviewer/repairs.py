@@ -1,6 +1,6 @@
 """Offers of fixes: each rule's edit made in the top-level statement it concerns, checked on the whole file.
 
-libcst is slow, so only the statements that hold a finding are parsed with it. All fixes of a file that go together are
+libcst is slow, so only the functions and statements that hold a finding are parsed with it. All fixes of a file that go together are
 made at once and reviewed at once: if every rule then finds less by as many as it fixed, all are offered; if not, each is
 tried alone. What does not parse, or does not help, is not offered.
 """
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.names import BUILTINS
 from kibitz_reviewer.engines.parsing import UnparsableError, parse_cst
 from kibitz_reviewer.finding import Edit, Finding, Fix
-from kibitz_reviewer.fixes import Repair, apply_edits, compatible, edits_between
+from kibitz_reviewer.fixes import Repair, apply_edits, compatible, edits_between, lines_of
 from kibitz_reviewer.imports import added_imports, without_unused
 from kibitz_reviewer.rule import Applicability, Rule, rule_named
 
@@ -51,10 +51,21 @@ NODES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A top-level statement as libcst sees it: its first line, its text, and its nodes by the anchors wanted."""
+class Part:
+    """Lines of a file that hold a finding: a function or statement, the top-level line it belongs to, heads of classes around."""
 
     line: int
+    end_line: int
+    top: int
+    heads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part as libcst sees it: how far its lines are shifted, its text, its nodes by the anchors wanted and by place."""
+
+    shift: int
+    top: int
     text: str
     tree: cst.Module
     nodes: Mapping[tuple[str, int, int, int, int], cst.CSTNode]
@@ -66,8 +77,8 @@ def offered(module: Module, findings: Iterable[Finding]) -> dict[Finding, Fix]:
     """The fixes that hold, by finding."""
     drafts: dict[Finding, Fix] = {}
     taken: set[str] = set()
-    for (line, end_line), group in _by_statement(module, findings).items():
-        segment = _segment(module, line, end_line, group)
+    for part, group in _by_part(module, findings).items():
+        segment = _segment(module, part, group)
         for finding in group if segment is not None else []:
             fix = _draft(module, segment, finding, taken) if segment is not None else None
             if fix is not None:
@@ -75,51 +86,84 @@ def offered(module: Module, findings: Iterable[Finding]) -> dict[Finding, Fix]:
     return _holding(module, drafts)
 
 
-def _by_statement(module: Module, findings: Iterable[Finding]) -> dict[tuple[int, int], list[Finding]]:
-    """Findings by the lines of the top-level statement they are in; statements that share a line count as one."""
-    spans: list[list[int]] = []
-    for statement in module.tree.body:
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
-        last = statement.end_lineno or statement.lineno
-        if spans and first <= spans[-1][1]:
-            spans[-1][1] = max(last, spans[-1][1])
-        else:
-            spans.append([first, last])
-    groups: dict[tuple[int, int], list[Finding]] = {}
+def _by_part(module: Module, findings: Iterable[Finding]) -> dict[Part, list[Finding]]:
+    """Findings by the part of the file they are in."""
+    groups: dict[Part, list[Finding]] = {}
     for finding in findings:
-        anchor = finding.anchor
-        span = next((s for s in spans if anchor and s[0] <= anchor[1] and anchor[3] <= s[1]), None)
-        if span is not None:
-            groups.setdefault((span[0], span[1]), []).append(finding)
+        part = _part(module, finding.anchor[1], finding.anchor[3]) if finding.anchor is not None else None
+        if part is not None:
+            groups.setdefault(part, []).append(finding)
     return groups
 
 
-def _segment(module: Module, line: int, end_line: int, findings: Iterable[Finding]) -> Segment | None:
-    """The lines of a top-level statement, parsed; None if they do not parse on their own."""
-    text = "".join(_lines(module.source)[line - 1 : end_line])
-    wanted = {f.anchor for f in findings if f.anchor is not None}
+def _part(module: Module, line: int, end_line: int) -> Part | None:
+    """The function, or else the statement, that holds some lines; classes around it are only named."""
+    heads: tuple[str, ...] = ()
+    body: list[ast.stmt] = module.tree.body
+    top = 0
+    while True:
+        found = _holding_statement(body, line, end_line)
+        if found is None:
+            return None
+        statement, first, last = found
+        top = top or first
+        inner = statement.body if isinstance(statement, ast.ClassDef) else None
+        if inner is None or _holding_statement(inner, line, end_line) is None:
+            return Part(first, last, top, heads)
+        heads = (*heads, module.line(statement.lineno)[: statement.col_offset] + "class _:")
+        body = inner
+
+
+def _holding_statement(body: list[ast.stmt], line: int, end_line: int) -> tuple[ast.stmt, int, int] | None:
+    """The one statement of a body that holds some lines alone, with its first and last line."""
+    for index, statement in enumerate(body):
+        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+        last = statement.end_lineno or statement.lineno
+        if first <= line and end_line <= last:
+            beside = body[index + 1 : index + 2]
+            return None if beside and beside[0].lineno <= last else (statement, first, last)
+    return None
+
+
+def _segment(module: Module, part: Part, findings: Iterable[Finding]) -> Segment | None:
+    """A part of the file, parsed; None if it does not parse on its own."""
+    lines = lines_of(module.source)[part.line - 1 : part.end_line]
+    end = "\r\n" if lines[0].endswith("\r\n") else "\n"
+    text = "".join([*(head + end for head in part.heads), *lines])
+    shift = part.line - 1 - len(part.heads)
     try:
         wrapper = MetadataWrapper(parse_cst(text), unsafe_skip_copy=True)
     except UnparsableError:
         return None
-    places = {(a[1] - line + 1, a[2], a[3] - line + 1, a[4]): a for a in wanted}
+    wanted: dict[tuple[int, int, int, int], tuple[str, int, int, int, int]] = {
+        finding.anchor[1:]: finding.anchor for finding in findings if finding.anchor is not None
+    }
     nodes: dict[tuple[str, int, int, int, int], cst.CSTNode] = {}
-    every: dict[tuple[int, int, int, int], cst.CSTNode] = {}
+    places: dict[tuple[int, int, int, int], cst.CSTNode] = {}
     for node, place in wrapper.resolve(PositionProvider).items():
-        if isinstance(node, (cst.BaseExpression, cst.BaseSmallStatement)):
+        if isinstance(node, NODES):
             start, stop = place.start, place.end
-            every[start.line + line - 1, start.column + 1, stop.line + line - 1, stop.column + 1] = node
-        anchor = places.get((place.start.line, place.start.column + 1, place.end.line, place.end.column + 1))
-        if anchor is not None and isinstance(node, NODES) and _fits(anchor[0], node):
+            where = (start.line + shift, start.column + 1, stop.line + shift, stop.column + 1)
             # Positions are recorded from the inside out: the last one is the outermost.
-            nodes[anchor] = node
-    return Segment(line, text, wrapper.module, nodes, wrapper.resolve(ParentNodeProvider), every)
+            places[where] = node
+            if where in wanted and _fits(wanted[where][0], node):
+                nodes[wanted[where]] = node
+    return Segment(shift, part.top, text, wrapper.module, nodes, _parents(wrapper.module), places)
 
 
-def _lines(source: str) -> list[str]:
-    from kibitz_reviewer.fixes import _split
-
-    return _split(source)
+def _parents(tree: cst.CSTNode) -> dict[cst.CSTNode, cst.CSTNode]:
+    """The node around each node. libcst's own provider visits, and so rebuilds, the whole tree for it."""
+    found: dict[cst.CSTNode, cst.CSTNode] = {}
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        for name in type(node).__dataclass_fields__:
+            value = getattr(node, name, None)
+            for child in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(child, cst.CSTNode):
+                    found[child] = node
+                    stack.append(child)
+    return found
 
 
 def _fits(kind: str, node: cst.CSTNode) -> bool:
@@ -156,15 +200,15 @@ def _draft(module: Module, segment: Segment, finding: Finding, taken: set[str]) 
 
 def _edits(module: Module, segment: Segment, code: str, repair: Repair) -> tuple[Edit, ...]:
     """The edits of the file that a changed statement, new imports and new statements above it come to; none: no fix."""
-    shift = segment.line - 1
+    shift = segment.shift
     edits = [Edit(e.line + shift, e.end_line + shift, e.text) for e in edits_between(segment.text, code)]
     if not edits:
         return ()
     end = "\r\n" if "\r\n" in segment.text else "\n"
     if repair.above:
-        if not all(_is_known(module, line, segment.line) for line in repair.above):
+        if not all(_is_known(module, line, segment.top) for line in repair.above):
             return ()
-        at = segment.line
+        at = segment.top
         while at > 1 and module.line(at - 1).startswith("#"):
             at -= 1
         edits.append(Edit(at, at - 1, "".join(line + end for line in repair.above) + end * 2))

@@ -35,7 +35,7 @@ RECORDS = (
 )
 MAX_SAME = 2
 #: How deep calls are followed that carry nothing from outside: far enough to see what they make.
-MAX_PLAIN_DEPTH = 4
+MAX_PLAIN_DEPTH = 2
 
 
 class Calls(Library):
@@ -149,7 +149,8 @@ class Calls(Library):
         running = [each.function for each in self.stack]
         if len(self.stack) > MAX_DEPTH or running.count(ref.info) >= MAX_SAME:
             return UNKNOWN
-        if len(self.stack) > MAX_PLAIN_DEPTH and not self._carries(ref, args, keywords):
+        plain_depth = MAX_PLAIN_DEPTH if self._is_used(node) else 1
+        if len(self.stack) > plain_depth and not self._carries(ref, args, keywords):
             return UNKNOWN
         if ref.info in running:
             # Another turn of a recursion: with the constants known it might never come to its end.
@@ -161,6 +162,10 @@ class Calls(Library):
         if key is not None and not any(type(each) in (ObjectRef, FunctionRef) for each in result.refs):
             self.memo[key] = result
         return result
+
+    def _is_used(self, node: ast.AST) -> bool:
+        """Whether anything is done with what a call gives."""
+        return not isinstance(self.here.home.module.parent(node), ast.Expr)
 
     def _carries(self, ref: FunctionRef, args: list[Value], keywords: dict[str, Value]) -> bool:
         """Whether anything that an outsider controls goes into a call."""

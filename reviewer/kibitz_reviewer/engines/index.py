@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import io
 import re
-import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +27,45 @@ SHARED = frozenset(
     for kind in family.__subclasses__()
 )
 
+#: Fields that hold no node, or (contexts and operators) one that the whole interpreter shares: those have no parent.
+_PLAIN = frozenset(
+    {
+        "ctx",
+        "op",
+        "ops",
+        "id",
+        "attr",
+        "arg",
+        "name",
+        "asname",
+        "module",
+        "level",
+        "kind",
+        "type_comment",
+        "conversion",
+    }
+    | {"simple", "is_async", "tag", "rest", "kwd_attrs"}
+)
+_OWN_PLAIN = {
+    ast.Constant: {"value"},
+    ast.Global: {"names"},
+    ast.Nonlocal: {"names"},
+    ast.MatchSingleton: {"value"},
+}
+#: For each type of node its fields with nodes in them, the last first.
+_CHILDREN = {
+    kind: tuple(f for f in reversed(kind._fields) if f not in _PLAIN and f not in _OWN_PLAIN.get(kind, ()))
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+
 _NEWLINE = re.compile(r"\r\n|\r|\n")
+#: Strings are matched so that what is in them is passed over.
+_STRING_OR_COMMENT = re.compile(
+    r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|\'{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*\'{3}'''
+    r"""|"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"|'[^'\\\r\n]*(?:\\.[^'\\\r\n]*)*'|#[^\r\n]*""",
+    re.DOTALL,
+)
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -66,23 +102,25 @@ class Module:
 
     def _walk(self) -> None:
         """One pass in source order: parents, order, and a list for each type of node."""
+        order, nodes, parents = self._order, self._nodes, self._parents
         stack: list[ast.AST] = [self.tree]
         while stack:
             node = stack.pop()
-            self._order[node] = len(self._order)
-            self._nodes[type(node)].append(node)
-            children: list[ast.AST] = []
-            for field in node._fields:
+            kind = type(node)
+            order[node] = len(order)
+            nodes[kind].append(node)
+            before = len(stack)
+            # Backwards, so that what comes first in the source is on top.
+            for field in _CHILDREN[kind]:
                 value = getattr(node, field, None)
-                if isinstance(value, list):
-                    children += [item for item in value if isinstance(item, ast.AST)]
-                elif isinstance(value, ast.AST):
-                    children.append(value)
-            for child in reversed(children):
-                # Contexts and operators are one object for the whole interpreter: they have no parent.
-                if type(child) not in SHARED:
-                    self._parents[child] = node
-                    stack.append(child)
+                if value.__class__ is list:
+                    for item in reversed(value):
+                        if isinstance(item, ast.AST) and type(item) not in SHARED:
+                            stack.append(item)
+                elif value is not None:
+                    stack.append(value)
+            for child in stack[before:]:
+                parents[child] = node
 
     # The tree
 
@@ -308,14 +346,12 @@ class Module:
 
 
 def comments_of(source: str) -> dict[int, str]:
-    """Comments by 1-based line of a source text, up to the point where it cannot be tokenized."""
+    """Comments by 1-based line of a source text; what looks like one within a string is none."""
     found: dict[int, str] = {}
-    if "#" not in source:
-        return found
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source, newline=None).readline):
-            if token.type == tokenize.COMMENT:
-                found[token.start[0]] = token.string
-    except (tokenize.TokenError, SyntaxError):
-        pass
+    line, at = 1, 0
+    for match in _STRING_OR_COMMENT.finditer(source) if "#" in source else ():
+        if match[0][0] == "#":
+            line += len(_NEWLINE.findall(source, at, match.start()))
+            at = match.start()
+            found[line] = match[0].rstrip()
     return found

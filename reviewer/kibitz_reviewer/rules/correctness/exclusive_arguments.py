@@ -106,9 +106,9 @@ class ExclusiveArguments(Rule):
             last = name.rpartition(".")[2] or method(call)
             for pattern, first, others in PAIRS:
                 if (
-                    re.fullmatch(pattern, name or f"?.{method(call)}")
-                    and first in given
+                    first in given
                     and (clash := next((o for o in others if o in given), None))
+                    and re.fullmatch(pattern, name or f"?.{method(call)}")
                 ):
                     yield self.finding(
                         module,
