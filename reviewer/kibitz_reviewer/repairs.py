@@ -301,7 +301,7 @@ def _helps(before: _Counts, module: Module, edits: Iterable[Edit], fixed: Counte
         changed = Module(apply_edits(module.source, edits), module.path)
     except UnparsableError:
         return False
-    changed.workspace = module.workspace
+    changed.workspace, changed.follows = module.workspace, module.follows
     after = _Counts(changed)
     for name, count in fixed.items():
         rule = rule_named(name)

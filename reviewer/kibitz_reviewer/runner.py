@@ -31,6 +31,8 @@ from kibitz_reviewer.sources import NOTEBOOK, Source, UnreadableError, decode, r
 from kibitz_reviewer.suppress import Suppressions, keep, suppressions, unused
 
 POOL_FROM_FILES = 20
+#: How many objects more than after the last collection are worth one; a full round takes a second for each two million.
+GARBAGE_OBJECTS = 1_000_000
 CHUNK_BYTES = 200_000
 PYLINT_UP_TO_FILES = 20
 PROGRESS_AFTER_S = 2.0
@@ -51,7 +53,7 @@ class Target:
     """One file to review: the path to show, where it is on disk, and its bytes where they are not those on disk.
 
     ``changed`` limits the findings to those that touch these lines; None: no limit. ``asked``: the user named this very
-    file, or the change touches it.
+    file, or the change touches it. ``fixes``: work out how findings can be fixed; ``dataflow``: follow values.
     """
 
     path: str
@@ -59,6 +61,8 @@ class Target:
     content: bytes | None = None
     changed: frozenset[int] | None = None
     asked: bool = False
+    fixes: bool = True
+    dataflow: bool = True
 
     def source(self) -> Source:
         """The file's text; raises ``UnreadableError``."""
@@ -112,7 +116,14 @@ def review_file(target: Target, cache: Cache | None = None) -> Review:
             return _remembered(text, target, cache)
         if target.path.endswith(NOTEBOOK):
             return _review_notebook(text, target)
-        return review_source(text, target.path, target.changed, workspace=_workspace(target))
+        return review_source(
+            text,
+            target.path,
+            target.changed,
+            workspace=_workspace(target),
+            fixes=target.fixes,
+            dataflow=target.dataflow,
+        )
     except UnreadableError as error:
         return Review(problems=[Problem(target.path, str(error), broken=error.broken)])
 
@@ -120,7 +131,7 @@ def review_file(target: Target, cache: Cache | None = None) -> Review:
 def _remembered(text: str, target: Target, cache: Cache) -> Review:
     """What the cache knows of a file, or what a review finds, which is then put there."""
     space = _workspace(target)
-    known = cache.get(target.path, text, functools.partial(_digest, space))
+    known = cache.get(_key(target), text, functools.partial(_digest, space))
     if known is not None:
         return Review(known.findings, files=1, lines=text.count("\n"), suppressed=known.suppressed)
     if space is not None:
@@ -129,8 +140,13 @@ def _remembered(text: str, target: Target, cache: Cache) -> Review:
     if not result.problems:
         asked = (space.asked - {target.path}) if space is not None else set()
         depends = {path: _digest(space, path) for path in asked}
-        cache.put(target.path, text, Known(result.findings, result.suppressed), depends)
+        cache.put(_key(target), text, Known(result.findings, result.suppressed), depends)
     return result
+
+
+def _key(target: Target) -> str:
+    """What findings in a text also depend on: its path, and what was asked about it."""
+    return f"{target.path}\0{'fixes' * target.fixes}\0{'dataflow' * target.dataflow}"
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -176,14 +192,20 @@ def review_source(
     changed: frozenset[int] | None = None,
     rules: Sequence[Rule] | None = None,
     workspace: Workspace | None = None,
+    *,
+    fixes: bool = True,
+    dataflow: bool = True,
 ) -> Review:
     """Review a source text with ``rules`` (default: all), limited to findings that touch ``changed`` lines.
 
-    ``workspace`` is where the files that it imports are found; without one it is looked at on its own.
+    ``workspace`` is where the files that it imports are found; without one it is looked at on its own. Without ``fixes``
+    findings carry none; without ``dataflow`` no value is followed.
     """
     try:
-        module = Module(text, path)
+        known = workspace.parsed(path, text) if workspace is not None else None
+        module = Module(text, path) if known is None else known
         module.workspace = workspace
+        module.follows = dataflow
     except UnparsableError as error:
         return Review(problems=[Problem(path, f"does not parse: {error}", error.line, broken=True)])
     result = Review(files=1, lines=len(module.lines) - (module.lines[-1] == ""))
@@ -206,7 +228,9 @@ def review_source(
     if rules is None:
         found = [*found, *fingerprinted(unused(module, hints, found))]
     found, result.suppressed = keep(found, hints)
-    result.findings = with_fixes(module, touching(found, changed))
+    here = touching(found, changed)
+    result.findings = with_fixes(module, here) if fixes else here
+    module.forget()
     return result
 
 
@@ -307,22 +331,25 @@ def _review_chunk(targets: list[Target], cache: Cache | None) -> Review:
             result.add(review_file(target, cache))
     finally:
         gc.enable()
-        gc.collect()
+        if gc.get_count()[0] > GARBAGE_OBJECTS:
+            gc.collect()
     return result
 
 
 def _chunks(targets: Sequence[Target]) -> list[list[Target]]:
-    """Targets in chunks of about equal size in bytes, the largest files first so that none is left to the end."""
-    sized = sorted(((_size(target), target) for target in targets), key=lambda pair: -pair[0])
-    chunks: list[list[Target]] = []
-    filled = CHUNK_BYTES
-    for size, target in sized:
-        if filled + size > CHUNK_BYTES:
-            chunks.append([])
-            filled = 0
-        chunks[-1].append(target)
+    """Targets in chunks of about equal size in bytes, neighbours together (they import each other), the largest first."""
+    chunks: list[tuple[int, list[Target]]] = []
+    part: list[Target] = []
+    filled = 0
+    for target in sorted(targets, key=lambda target: target.path):
+        size = _size(target)
+        if part and filled + size > CHUNK_BYTES:
+            chunks.append((filled, part))
+            part, filled = [], 0
+        part.append(target)
         filled += size
-    return chunks
+    chunks.append((filled, part))
+    return [part for _, part in sorted(chunks, key=lambda chunk: -chunk[0])]
 
 
 def _size(target: Target) -> int:

@@ -82,6 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", metavar="FOLDER", type=Path, help="remember there what unchanged files gave the last time"
     )
     parser.add_argument(
+        "--no-dataflow",
+        dest="dataflow",
+        action="store_false",
+        help="follow no values from outside: quicker, and without the rules that need it",
+    )
+    parser.add_argument(
         "--fix", action="store_true", help="first make the fixes that keep behaviour, in the files"
     )
     parser.add_argument(
@@ -141,12 +147,18 @@ def _select(args: argparse.Namespace) -> Selection:
 
 def _review(args: argparse.Namespace, selection: Selection) -> Review:
     """Fix if asked to, then review what is there."""
+    from dataclasses import replace
+
     from kibitz_reviewer.runner import PYLINT_UP_TO_FILES, review
 
     is_change = args.diff is not None or args.patch is not None
     targets = selection.targets
     if args.fix:
         targets = _fix(selection)
+    # In a long list of findings nobody reads what could be done about each, and working that out takes its time.
+    fixes = is_change or bool(args.post) or args.format != "text" or len(targets) <= PYLINT_UP_TO_FILES
+    if not (fixes and args.dataflow):
+        targets = [replace(target, fixes=fixes, dataflow=args.dataflow) for target in targets]
     result = review(targets, with_pylint=is_change or len(targets) <= PYLINT_UP_TO_FILES, cache=args.cache)
     result.problems = [*selection.problems, *result.problems]
     return result

@@ -368,7 +368,12 @@ def flows_of(
     models = models_for(space.root)
     analysis = Analysis(space, models)
     analysis.analyse(module)
-    return list(_shortest(analysis.flows.values())), analysis.verdicts
+    found = list(_shortest(analysis.flows.values())), analysis.verdicts
+    # Records refer to each other: taken apart they are freed at once, and the collector has nothing to look for.
+    for info in analysis.modules.values():
+        info.functions.clear()
+        info.classes.clear()
+    return found
 
 
 def _entry(node: ast.expr | None, key: str) -> ast.expr | None:

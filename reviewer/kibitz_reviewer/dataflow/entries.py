@@ -130,8 +130,9 @@ class Entries:
                     qualified if isinstance(statement, ast.Import) else qualified.rpartition(".")[0] or "."
                 )
                 path = self.workspace.resolve(owner, self.module.path)
-                other = self.workspace.module(path) if path is not None else None
-                if other is not None and other is not self.module and other.words & self.models.words:
+                if path is None or path == self.module.path:
+                    continue
+                if self.workspace.words(path) & self.models.words:
                     hot.add(local)
         return hot
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.index import Module, words_of
 from kibitz_reviewer.engines.names import FUNCTIONS, Function, imports_of
 from kibitz_reviewer.engines.parsing import UnparsableError
 from kibitz_reviewer.sources import UnreadableError, read
@@ -99,6 +99,7 @@ class Workspace:
         self.asked: set[str] = set()
         self._texts = dict(texts or {})
         self._modules: dict[str, Module | None] = {}
+        self._words: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, str], tuple[str | None, frozenset[str]]] = {}
 
     def module(self, path: str) -> Module | None:
@@ -109,6 +110,20 @@ class Workspace:
                 return None
             self._modules[path] = self._load(path)
         return self._modules[path]
+
+    def words(self, path: str) -> frozenset[str]:
+        """The words of the file of that path, without parsing it; none if it cannot be read."""
+        self.asked.add(path)
+        if path not in self._words:
+            module = self._modules.get(path)
+            text = self._text(path) if module is None else None
+            self._words[path] = module.words if module is not None else words_of(text or "")
+        return self._words[path]
+
+    def parsed(self, path: str, text: str) -> Module | None:
+        """The file of that path if it was indexed with this very text."""
+        module = self._modules.get(path)
+        return module if module is not None and module.source == text else None
 
     def adopt(self, module: Module) -> None:
         """Use ``module`` as the file of its path."""
@@ -154,14 +169,19 @@ class Workspace:
         return self.root is not None and not path.startswith("/") and (self.root / path).is_file()
 
     def _load(self, path: str) -> Module | None:
+        text = self._text(path)
         try:
-            text = self._texts.get(path)
-            if text is None:
-                if self.root is None:
-                    return None
-                text = read(self.root / path).text
-            return Module(text, path)
-        except (UnreadableError, UnparsableError):
+            return None if text is None else Module(text, path)
+        except UnparsableError:
+            return None
+
+    def _text(self, path: str) -> str | None:
+        text = self._texts.get(path)
+        if text is not None or self.root is None:
+            return text
+        try:
+            return read(self.root / path).text
+        except UnreadableError:
             return None
 
 

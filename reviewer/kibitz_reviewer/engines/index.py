@@ -89,6 +89,8 @@ class Module:
         self.lines = _NEWLINE.split(source)
         #: The files this one belongs to; None: it is looked at on its own.
         self.workspace: Workspace | None = None
+        #: Whether values are followed at all.
+        self.follows = True
         #: What went wrong in the data flow, if anything did: then it is silent about this file.
         self.flow_error = ""
         parsed = parse(source)
@@ -239,6 +241,8 @@ class Module:
 
     @functools.cached_property
     def _analysed(self) -> tuple[list[Flow], dict[tuple[str, ast.AST], bool]]:
+        if not self.follows:
+            return [], {}
         from kibitz_reviewer.dataflow.analysis import flows_of
 
         try:
@@ -246,6 +250,11 @@ class Module:
         except Exception as error:
             self.flow_error = f"{type(error).__name__}: {error}"
             return [], {}
+
+    def forget(self) -> None:
+        """Let go of what was worked out about the file, most of which refers back to it."""
+        for name in ("names", "_analysed", "_calls"):
+            self.__dict__.pop(name, None)
 
     def flows(self, kind: str) -> list[Flow]:
         """The ways on which what an outsider controls does harm of ``kind``; followed when first asked for."""
@@ -299,7 +308,7 @@ class Module:
     @functools.cached_property
     def words(self) -> frozenset[str]:
         """Every identifier-like word of the text, comments and strings included."""
-        return frozenset(_WORD.findall(self.source))
+        return words_of(self.source)
 
     def position(self, node: ast.AST) -> tuple[int, int, int, int]:
         """(line, column, end line, end column) of the whole node, 1-based, in characters, end exclusive."""
@@ -343,6 +352,11 @@ class Module:
         if text.isascii():
             return offset + 1
         return len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "replace")) + 1
+
+
+def words_of(source: str) -> frozenset[str]:
+    """Every identifier-like word of a text."""
+    return frozenset(_WORD.findall(source))
 
 
 def comments_of(source: str) -> dict[int, str]:
