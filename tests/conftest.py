@@ -6,9 +6,11 @@ import functools
 import importlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -110,3 +112,79 @@ def _minor(program: str) -> int | None:
         return None
     words = told.stdout.split()
     return int(words[2]) if words[:2] == ["cpython", "3"] else None
+
+
+def _programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    path = shutil.which("initdb")
+    return Path(path).parent if path else None
+
+
+@pytest.fixture(scope="session")
+def postgresql(lacking: Callable[[str], None]) -> Iterator[str]:
+    """A PostgreSQL of our own; it refuses to run as root, so that it runs as nobody there."""
+    programs = _programs()
+    if programs is None:
+        lacking("PostgreSQL")
+        raise AssertionError
+    folder = Path(tempfile.mkdtemp(prefix="kibitz-pg-"))
+    as_user: dict[str, object] = {}
+    if os.geteuid() == 0:
+        shutil.chown(folder, 65534, 65534)
+        as_user = {"user": 65534, "group": 65534, "extra_groups": []}
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+
+    def run(*command: object) -> None:
+        subprocess.run(
+            [str(part) for part in command],
+            check=True,
+            capture_output=True,
+            timeout=120,
+            cwd=folder,
+            env=environment,
+            **as_user,
+        )
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+    run(programs / "initdb", "-D", data, "-U", "kibitz", "--auth=trust", "-E", "UTF8", "--no-sync")
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=60"
+    )
+    run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+    yield f"postgresql://kibitz@127.0.0.1:{port}"
+    run(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> str:
+    """An empty PostgreSQL database's address."""
+    return new_database()
+
+
+@pytest.fixture
+def new_database(postgresql: str) -> Iterator[Callable[[], str]]:
+    """Makes an empty PostgreSQL database, and gives its address."""
+    import sqlalchemy as sa
+
+    admin = sa.create_engine(
+        postgresql.replace("postgresql:", "postgresql+psycopg:") + "/postgres", isolation_level="AUTOCOMMIT"
+    )
+    made = []
+
+    def make() -> str:
+        made.append(f"t{os.urandom(4).hex()}")
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {made[-1]}")
+        return f"{postgresql}/{made[-1]}"
+
+    yield make
+    with admin.connect() as connection:
+        for name in made:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()

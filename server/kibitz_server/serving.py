@@ -21,7 +21,9 @@ from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
 from kibitz_server.metrics import Metrics
 from kibitz_server.store import maintenance
+from kibitz_server.store.clickhouse.store import ClickHouseStore
 from kibitz_server.store.opening import open_store
+from kibitz_server.store.sql import SqlStore
 
 _BACKLOG = 512
 _DRAIN_S = 20
@@ -40,7 +42,7 @@ def serve(config: Config) -> int:
     memory.share_heap()
     with maintenance.in_use(_data_dir(config)), closing(_listen(config)) as listener:
         # Brought up to date before anybody is let in, and what is wrong is said before there are processes.
-        open_store(_address(config)).close()
+        _open(config).close()
         reviews.end_interrupted(config.data)
         if config.workers == 1:
             return _serve(config, listener, 0)
@@ -57,7 +59,7 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _stop)
     with (
-        closing(open_store(_address(config))) as store,
+        closing(_open(config)) as store,
         closing(reviews.opened(config.data)) as asked,
         closing(Metrics(shared, number)) as metrics,
     ):
@@ -97,8 +99,9 @@ def _announce(config: Config, listener: socket.socket) -> None:
     print(f"Kibitz collector listening on http://{host}:{listener.getsockname()[1]}", flush=True)
 
 
-def _address(config: Config) -> str:
-    return config.store or str(config.data / STORE_FILE)
+def _open(config: Config) -> SqlStore | ClickHouseStore:
+    file = str(config.data / STORE_FILE)
+    return open_store(config.store or file, beside=file)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -128,7 +131,7 @@ def tokens_of(data: Path, address: str) -> Sequence[Token]:
     path = data / STORE_FILE
     if not address and not path.is_file():
         return []
-    with closing(open_store(address or str(path))) as store:
+    with closing(open_store(address or str(path), beside=str(path))) as store:
         return Tokens(store.engine, b"").list()
 
 

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from kibitz_agent.profile import Frame, Header, Profile, ProfileBuilder
+from kibitz_server import query
 from kibitz_server.app import create_app
 from kibitz_server.config import Config
+from kibitz_server.store import Span, Store
 from kibitz_server.store.sql import SqlStore, open_sqlite
+
+ALL = Span("g", 0, 10_000_000)
 
 
 @pytest.fixture
@@ -39,3 +43,31 @@ def make() -> Callable[..., Profile]:
         return builder.build(Header(**facts))
 
     return build
+
+
+@pytest.fixture
+def report() -> Callable[..., Profile]:
+    """``report([("a;b", 3)], ended)``: a profile of stacks that ended then, epoch seconds."""
+    return _report
+
+
+@pytest.fixture
+def answers() -> Callable[..., Any]:
+    """``answers(store, span)``: what a store says of a span, in a form that can be compared."""
+    return _answers
+
+
+def _report(stacks: list[tuple[str, int]], ended: float, **header: Any) -> Profile:
+    builder = ProfileBuilder()
+    for text, count in stacks:
+        builder.add_stack([Frame(name) for name in text.split(";")], (count, count, 1), {"state": "running"})
+    facts = {"instance": "i", "start_ns": int((ended - 1) * 1e9), "end_ns": int(ended * 1e9), **header}
+    return builder.build(Header(**facts))
+
+
+def _answers(store: Store, span: Span = ALL) -> Any:
+    tree = query.merged_tree(store, span)
+    functions = [(f.frame.name, f.self_value, f.total) for f in query.top_functions(tree, "samples", 9999)]
+    group = store.group(span.group)
+    counts = None if group is None else (group.profiles, group.instances, group.first_seen, group.last_seen)
+    return sorted(functions), counts, store.ends(span, 300.0).tolist(), store.watermark(span.group)

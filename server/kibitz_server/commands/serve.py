@@ -61,7 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log-format", choices=("text", "json"), default="text", help="json: one object a line"
     )
     parser.add_argument(
-        "--store", default="", metavar="URL", help="keep profiles in a database: postgresql://user@host/name"
+        "--store",
+        default="",
+        metavar="URL",
+        help="keep profiles in a database: postgresql://user@host/name or clickhouse://user@host/name",
     )
     parser.add_argument(
         "--no-auto-create",

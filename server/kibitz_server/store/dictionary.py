@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kibitz_agent.profile import Frame, Labels, Profile, ProfileError
+from kibitz_agent.profile import Frame, Header, Labels, Profile, ProfileError
 from kibitz_server.store import Dictionary, Ints
 from kibitz_server.store.cardinality import Cardinality
 from kibitz_server.store.nodes import DepthError, NodeTable
@@ -123,14 +123,18 @@ class GroupDictionary:
         return held
 
     def _label_set(self, labels: Labels, profile: Profile) -> int:
-        header = profile.header
-        pairs = dict(labels)
-        if header.instance:
-            pairs[INSTANCE] = header.instance
-        if header.revision:
-            pairs[REVISION] = header.revision
-        key = self.cardinality.folded(tuple(sorted(pairs.items())))
+        key = self.cardinality.folded(with_origin(labels, profile.header))
         return self._label_sets.setdefault(key, len(self._label_sets))
+
+
+def with_origin(labels: Labels, header: Header) -> Labels:
+    """A sample's labels with the instance and the revision of its profile."""
+    pairs = dict(labels)
+    if header.instance:
+        pairs[INSTANCE] = header.instance
+    if header.revision:
+        pairs[REVISION] = header.revision
+    return tuple(sorted(pairs.items()))
 
 
 def _ints(column: Sequence[int], dtype: type) -> Ints:

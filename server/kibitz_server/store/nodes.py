@@ -38,13 +38,21 @@ def depths(parent: Ints) -> Ints:
     return depth[:count]
 
 
-def path_keys(parent: Ints, frame: Ints, line: Ints) -> Keys:
-    """Each node's key; nodes whose paths have equal frames and lines have equal keys.
+def checked_depths(parent: Ints) -> Ints:
+    """`depths`; `DepthError` on a tree deeper than `MOST_DEPTH`."""
+    depth = depths(parent)
+    if depth.max(initial=0) >= MOST_DEPTH:
+        raise DepthError(f"nodes: a stack of {depth.max() + 1} frames, at most {MOST_DEPTH} are kept")
+    return depth
+
+
+def path_keys(parent: Ints, frame: Ints | Keys, line: Ints, secret: np.uint64 = _SECRET) -> Keys:
+    """Each node's key; nodes whose paths have equal frames and lines have equal keys, if the secret is the same.
 
     A node stands for a map x -> scale * x + shift, a path for its nodes' maps one after the other. Maps can be chained
     in any grouping, so that all paths double in length at each step, whatever their depth.
     """
-    own = _mixed(frame.astype(np.uint64) * _FRAME + line.astype(np.uint64) + _SECRET)
+    own = _mixed(frame.astype(np.uint64) * _FRAME + line.astype(np.uint64) + secret)
     count = len(parent)
     scale, shift = np.ones(count + 1, np.uint64), np.zeros(count + 1, np.uint64)
     np.bitwise_or(own, np.uint64(1), out=scale[:count])
@@ -113,9 +121,7 @@ class NodeTable:
         found = self.find(keys.take(wanted))
         if found.min(initial=0) >= 0:  # the usual case: a service shows new leaves now and then only
             return found
-        depth = depths(parent)
-        if depth.max(initial=0) >= MOST_DEPTH:
-            raise DepthError(f"nodes: a stack of {depth.max() + 1} frames, at most {MOST_DEPTH} are kept")
+        depth = checked_depths(parent)
         known = self.find(keys)
         rows = np.flatnonzero(known < 0)
         _, first = np.unique(keys[rows], return_index=True)
@@ -133,6 +139,13 @@ class NodeTable:
         lines = np.concatenate([self._columns[2, :start], line])
         keys = path_keys(whole, frames, lines)
         self._append(parent, frame, line, depth[start:], keys[start:])
+
+    def take(self, keys: Keys, parent_keys: Keys, frame: Ints, line: Ints, depth: Ints) -> None:
+        """Add nodes that are not held, parents before children, under keys of the caller's; roots have parent key 0."""
+        start = self._count
+        self._append(np.full(len(keys), -1, np.int64), frame, line, depth, keys)
+        inner = np.flatnonzero(parent_keys != 0)
+        self._columns[0, start + inner] = self.find(parent_keys[inner])
 
     def cut(self, size: int) -> None:
         """Forget all nodes but the first ``size``."""

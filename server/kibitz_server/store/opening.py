@@ -1,4 +1,4 @@
-"""A store by its address: a file for SQLite, ``postgresql://`` for several collectors on one database."""
+"""A store by its address: a file for SQLite, ``postgresql://`` for several collectors on one database, ``clickhouse://``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from kibitz_server.store import StoreError
+from kibitz_server.store.clickhouse import connection
+from kibitz_server.store.clickhouse.store import ClickHouseStore
 from kibitz_server.store.rollup import Retention
 from kibitz_server.store.sql import SqlStore
 from kibitz_server.store.sqlite import sqlite_engine
@@ -14,8 +16,26 @@ from kibitz_server.store.sqlite import sqlite_engine
 _CONNECTIONS = 16
 
 
-def open_store(address: str, retention: Retention | None = None) -> SqlStore:
-    """The store at ``address``: a database's URL, or the path of an SQLite file."""
+def open_store(
+    address: str, retention: Retention | None = None, beside: str = ""
+) -> SqlStore | ClickHouseStore:
+    """The store at ``address``: a database's URL, or the path of an SQLite file.
+
+    ClickHouse keeps samples; the rest is kept in ``beside``, another address, unless its own says ``?with=URL``.
+    """
+    if address.partition("://")[0] not in connection.SCHEMES:
+        return open_sql(address, retention)
+    place, named = connection.beside(address)
+    if not (named or beside):
+        raise StoreError(
+            "ClickHouse keeps samples: say where the rest is kept, clickhouse://...?with=postgresql://..."
+        )
+    samples = connection.Connection(place)
+    return ClickHouseStore(samples, open_sql(named or beside, retention), retention)
+
+
+def open_sql(address: str, retention: Retention | None = None) -> SqlStore:
+    """The store in one SQL database."""
     return SqlStore(store_engine(address), retention)
 
 
@@ -35,5 +55,5 @@ def store_engine(address: str) -> Engine:
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreError(f"not the address of a store: {address[:80]}") from error
     raise StoreError(
-        f"no store of the kind {url.get_backend_name()}: expected postgresql:// or an SQLite file"
+        f"no store of the kind {url.get_backend_name()}: expected postgresql://, clickhouse:// or an SQLite file"
     )

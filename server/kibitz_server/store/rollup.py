@@ -93,6 +93,12 @@ def _add(connection: Connection, group_id: int, step: int, start: float, part: P
         connection.execute(buckets.insert().values(group_id=group_id, step=step, start=start, **values))
 
 
+def horizon(step: int, now: float, retention: Retention) -> float:
+    """From when on a step (0: single reports) is kept, epoch seconds: at a whole bucket of the next coarser one."""
+    coarser = next((other for other in samples.STEPS_S if other > step), step)
+    return max(0.0, (now - retention.of(step)) // coarser * coarser)
+
+
 def expire(connection: Connection, group_id: int, now: float, retention: Retention) -> dict[int, float]:
     """Delete what is older than ``retention`` allows; from when on each step is kept now, epoch seconds.
 
@@ -101,22 +107,21 @@ def expire(connection: Connection, group_id: int, now: float, retention: Retenti
     """
     profiles, buckets = schema.profiles, schema.buckets
     horizons: dict[int, float] = {}
-    for step, coarser in zip((0, *samples.STEPS_S), (*samples.STEPS_S, samples.STEPS_S[-1]), strict=True):
-        horizon = (now - retention.of(step)) // coarser * coarser
-        horizons[step] = max(0.0, horizon)
+    for step in (0, *samples.STEPS_S):
+        oldest = horizons[step] = horizon(step, now, retention)
         if step == 0:
             # One that came late is kept as long as others after it came: its sender may send it again.
             old = sa.and_(
                 profiles.c.group_id == group_id,
                 profiles.c.rolled == 1,
-                profiles.c.ended < horizon,
-                profiles.c.received < horizon,
+                profiles.c.ended < oldest,
+                profiles.c.received < oldest,
             )
             connection.execute(profiles.delete().where(old))
         else:
             connection.execute(
                 buckets.delete().where(
-                    buckets.c.group_id == group_id, buckets.c.step == step, buckets.c.start < horizon
+                    buckets.c.group_id == group_id, buckets.c.step == step, buckets.c.start < oldest
                 )
             )
     return horizons
