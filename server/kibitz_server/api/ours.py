@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import facts, flamegraph, query, settings, slices
+from kibitz_server import flamegraph, query, settings, slices
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Span, Store
 from kibitz_server.timerange import parse_range
@@ -89,7 +89,7 @@ def functions(name: str) -> Response:
 @api.get("/api/groups/<name>/labels")
 def labels(name: str) -> Response:
     """The labels of the range's samples: each key's values, the most frequent first."""
-    return jsonify(labels=slices.label_values(facts.Described(_store()), _span(name)))
+    return jsonify(labels=slices.label_values(_store(), _span(name)))
 
 
 @api.get("/api/groups/<name>/series")
@@ -97,7 +97,7 @@ def series(name: str) -> Response:
     """Samples and reports over time, in buckets of ``step`` seconds; ``functions``: shares of the largest few."""
     span = _span(name)
     step_s = _number("step", max(60, int((span.end - span.start) / _BUCKETS)), 10, 86_400)
-    found = query.frame_series(_profiles(), span, step_s, slices.label_filter(request.args.getlist("label")))
+    found = query.frame_series(_store(), span, step_s, slices.label_filter(request.args.getlist("label")))
     shown = found.largest(_number("functions", 0, 0, 10))
     return jsonify(
         starts=found.starts.tolist(),
@@ -131,7 +131,7 @@ def trends(name: str) -> Response:
     """The largest functions' shares (0 to 1) of the samples in `_TREND_BUCKETS` parts of the range, earliest first."""
     span = _span(name)
     step_s = max(60, int((span.end - span.start) / _TREND_BUCKETS) + 1)
-    found = query.frame_series(_profiles(), span, step_s, slices.label_filter(request.args.getlist("label")))
+    found = query.frame_series(_store(), span, step_s, slices.label_filter(request.args.getlist("label")))
     shares = found.largest_shares(_number("functions", 300, 1, 2000))
     rounded = [[round(share, 5) for share in column.tolist()] for column in shares.values()]
     return jsonify(starts=found.starts.tolist(), step=step_s, names=list(shares), shares=rounded)
@@ -168,14 +168,8 @@ def _tree(span: Span) -> query.Tree:
     keep = slices.label_filter(request.args.getlist("label"))
     key = request.args.get("groupBy", "")
     if key:
-        return slices.branched_tree(_profiles(), span, key, keep)
-    return query.merged_tree(_profiles(), span, keep)
-
-
-def _profiles() -> query.Profiles:
-    """The store; with the facts of whole reports among the labels where the request speaks of them."""
-    keys = [*request.args.getlist("label"), request.args.get("groupBy", "")]
-    return facts.Described(_store()) if facts.asked_for(keys) else _store()
+        return slices.branched_tree(_store(), span, key, keep)
+    return query.merged_tree(_store(), span, keep)
 
 
 def _known(name: str) -> str:
