@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row, RowMapping
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from kibitz_agent.profile import Profile, ProfileError
+from kibitz_agent.profile import Header, Profile, ProfileError
 from kibitz_server.store import (
     Change,
     Dictionary,
@@ -29,6 +29,7 @@ from kibitz_server.store import (
     dictionaries,
     intake,
     migrations,
+    report_headers,
     rollup,
     samples,
     schema,
@@ -287,6 +288,11 @@ class SqlStore:
         """The starts of the aligned steps of ``step_s`` in which the span's profiles ended, (n,), ascending."""
         parts = self.samples(span, coarsest_s=step_s).parts
         return np.unique(np.array([part.end // step_s * step_s for part in parts], np.float64))
+
+    def headers(self, groups: Sequence[str], start: float, end: float, most: int) -> list[tuple[str, Header]]:
+        """(group, header without its large parts) of reports that ended in [start, end): about ``most`` of them."""
+        with self._read() as connection:
+            return report_headers.read(connection, groups, start, end, most)
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""

@@ -14,12 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from kibitz_server import query, settings, sources
 from kibitz_server.api import ApiError
 from kibitz_server.store import Span, Store, StoredFinding
+from kibitz_server.vitals import Vitals, vitals_of
+from kibitz_server.web.groups_pages import status_of
 from kibitz_server.web.views import known_group, page_store, pages
 
 __all__ = ["Summary", "pages", "summarise"]
 
 SUMMARY_S = 12 * 3600
-SILENT_S = 900
 _TOP = 5
 _LATEST = 5
 
@@ -35,6 +36,7 @@ LABELS = {
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A group's last `SUMMARY_S` seconds. ``states`` are (state, share of samples); ``hours`` (epoch seconds, samples).
+    ``executing``, ``blocked`` and ``waiting``: shares of the time that was not idle.
 
     ``on_cpu``: CPU time over wall time of all threads, 0 to 1; None where either is not known.
     """
@@ -47,6 +49,10 @@ class Summary:
     functions: list[query.Function]
     hours: list[tuple[float, int]]
     notes: tuple[str, ...]
+    vitals: Vitals
+    executing: float | None
+    blocked: float | None
+    waiting: float | None
 
 
 def summarise(store: Store, group: str, now: float) -> Summary:
@@ -72,7 +78,26 @@ def summarise(store: Store, group: str, now: float) -> Summary:
         functions=query.top_functions(tree, first, _TOP) if first else [],
         hours=list(zip(series.starts.tolist(), series.samples.tolist(), strict=True)),
         notes=tree.limits,
+        vitals=vitals_of(store, [group], now).get(group, Vitals()),
+        **_working(dict(zip(by_state.states, counts, strict=True))),
     )
+
+
+def _working(counts: Mapping[str, int]) -> dict[str, float | None]:
+    """What part of the time that was not idle threads ran, were blocked, and waited; None where nobody reports such a state."""
+    known = {state.lower(): count for state, count in counts.items() if state and state.lower() != "idle"}
+    whole = sum(known.values())
+    told = {
+        "executing": ("running", "runnable", "native"),
+        "blocked": ("blocked", "blocking"),
+        "waiting": ("waiting", "timed_waiting", "sleeping"),
+    }
+    return {
+        name: sum(known[state] for state in states if state in known) / whole
+        if known.keys() & set(states)
+        else None
+        for name, states in told.items()
+    }
 
 
 @pages.get("/groups/<name>/summary")
@@ -89,7 +114,7 @@ def summary_page(name: str) -> str:
         highest=max((count for _, count in summary.hours), default=0) or 1,
         shown=sum(function.self_value for function in summary.functions) or 1,
         findings=latest,
-        silent=now - group.last_seen > SILENT_S,
+        status=status_of(group, settings.stored(page_store().document(group.name, settings.DOCUMENT)), now),
         collector=request.host_url.rstrip("/"),
     )
 

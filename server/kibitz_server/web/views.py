@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, render_template, request
@@ -69,6 +68,14 @@ def iso(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@pages.app_template_filter("percent")
+def percent(share: float | None) -> str:
+    """A share (1.0: all) as people read it; "–" where it is not known."""
+    if share is None:
+        return "–"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2f} %"
+
+
 def range_label(start: str, end: str | None) -> str:
     """A range of the address for people: epoch seconds as times, anything else as it is."""
     first, last = (_time_label(text) for text in (start, end or "now"))
@@ -80,17 +87,6 @@ def _time_label(text: str) -> str:
         return utc(float(text))
     except (ValueError, OverflowError, OSError):
         return text[:40]
-
-
-@pages.get("/")
-def groups_page() -> str:
-    """All groups."""
-    return render_template(
-        "groups.html",
-        groups=page_store().groups(),
-        findings=Counter(finding.group for finding in page_store().findings()),
-        collector=request.host_url.rstrip("/"),
-    )
 
 
 @pages.get("/groups/<name>")

@@ -1,0 +1,39 @@
+"""The headers of reports: what is known of their processes and of the agents in them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kibitz_agent.profile import Header
+from kibitz_agent.wire import header_from_fields
+from kibitz_server.store import schema
+
+_LARGE = ("blobs", "heap")  # a report's own business: reading them for thousands of reports takes seconds
+
+
+def read(
+    connection: Connection, groups: Sequence[str], start: float, end: float, most: int
+) -> list[tuple[str, Header]]:
+    """(group, header without its large parts) of reports that ended in [start, end), in their order in time.
+
+    Where there are more than ``most``, an even choice of about so many.
+    """
+    profiles, names = schema.profiles, schema.groups
+    chosen = sa.and_(names.c.name.in_(groups), profiles.c.ended >= start, profiles.c.ended < end)
+    joined = profiles.join(names, names.c.id == profiles.c.group_id)
+    count = connection.execute(sa.select(sa.func.count()).select_from(joined).where(chosen)).scalar_one()
+    query = sa.select(names.c.name, profiles.c.header).select_from(joined).where(chosen)
+    if count > most:
+        query = query.where(profiles.c.id % -(-count // most) == 0)
+    rows = connection.execute(query.order_by(profiles.c.ended))
+    return [(name, _decoded(body)) for name, body in rows]
+
+
+def _decoded(body: bytes) -> Header:
+    fields = json.loads(zlib.decompress(body))
+    return header_from_fields({name: value for name, value in fields.items() if name not in _LARGE})
