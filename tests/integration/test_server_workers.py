@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,28 +25,39 @@ import pytest
 from kibitz_agent import wire
 from kibitz_agent.profile import Profile
 
+if TYPE_CHECKING:
+    from tests.integration.conftest import Collector
+
 SERVERS = Path(__file__).resolve().parent.parent / "targets" / "servers"
 REQUESTS = 60
 
 
 class Recorder:
-    """A collector that keeps each profile it is sent, with its token."""
+    """Stands before a real collector, and keeps each profile that it takes, with its token."""
 
-    def __init__(self) -> None:
+    def __init__(self, collector: Collector) -> None:
         self.profiles: list[Profile] = []
         self.tokens: list[str] = []
+        self.collector = collector
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 address = urlsplit(self.path)
+                status, headers, answer = collector.request(self.path, body, self.headers["Content-Type"])
                 if address.path.endswith("agentProfile"):
+                    assert status == 204, answer
                     outer.tokens.append(parse_qs(address.query)["profileToken"][0])
                     outer.profiles.append(wire.decode(body))
-                self.send_response(204)
-                self.send_header("Content-Length", "0")
+                else:
+                    # Its own settings hold: a period of a second, where the collector would say five minutes.
+                    answer = b"{}"
+                self.send_response(status)
+                self.send_header("Content-Type", headers.get("Content-Type", "application/json"))
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -71,8 +83,8 @@ class Recorder:
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    made = Recorder()
+def recorder(collector: Collector) -> Iterator[Recorder]:
+    made = Recorder(collector)
     yield made
     made.close()
 
@@ -142,7 +154,7 @@ def visit(port: int, log: Path, workers: int, requests: int = REQUESTS) -> Count
 
 
 def check(recorder: Recorder, workers: set[int], log: Path) -> None:
-    """Every worker has reported, under its own id, and none of its periods overlaps another."""
+    """Every worker has reported, under its own id, and none of its periods overlaps another; all is in the store, once."""
     found = recorder.working()
     assert workers <= set(found), (workers, set(found), log.read_text())
     assert len(recorder.tokens) == len(set(recorder.tokens))
@@ -150,6 +162,8 @@ def check(recorder: Recorder, workers: set[int], log: Path) -> None:
         profiles.sort(key=lambda profile: profile.header.start_ns)
         for before, after in pairwise(profiles):
             assert before.header.end_ns <= after.header.start_ns + 50_000_000
+    stored = recorder.collector.get("/api/groups")["groups"]
+    assert sum(group["profiles"] for group in stored) == len(recorder.tokens)
 
 
 def need_module(name: str, lacking: Callable[[str], None]) -> None:
@@ -297,5 +311,6 @@ def test_children_of_every_kind_report_once(recorder, tmp_path):
     with running(command, recorder, log) as process:
         assert process.wait(120) == 0, log.read_text()
     found = recorder.working()
-    assert len(found) >= 2, log.read_text()
+    # Two by each of multiprocessing's ways, and the command.
+    assert len(found) == 7, log.read_text()
     check(recorder, set(found), log)
