@@ -60,3 +60,21 @@ class OwnThreads:
 OWN = OwnThreads()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=OWN.forget)
+
+
+def is_abandoned() -> bool:
+    """Whether the process's first thread has ended and no thread but the agent's is left. False where that cannot be told."""
+    try:
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
+            # After the program's name, which may hold anything: the state of the first thread.
+            if file.read().rpartition(")")[2].split()[0] not in "ZX":
+                return False
+        own = {os.getpid(), *OWN.native_ids.values()}
+        return all(int(task) in own or _is_native_sampler(task) for task in os.listdir("/proc/self/task"))  # noqa: PTH208
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _is_native_sampler(task: str) -> bool:
+    with open(f"/proc/self/task/{task}/comm", encoding="ascii", errors="replace") as file:
+        return file.read().strip() == "kibitz-sampler"

@@ -24,6 +24,7 @@ from kibitz_agent.config import ConfigError, Configuration, Settings, collector_
 from kibitz_agent.fleet import Identity
 from kibitz_agent.limits import usable_memory_bytes
 from kibitz_agent.native import best_sampler
+from kibitz_agent.own_threads import is_abandoned
 from kibitz_agent.profile import Profile
 from kibitz_agent.reporters import Reporter
 from kibitz_agent.sampler import Sampler
@@ -38,6 +39,8 @@ STOP_TIMEOUT_S = 5.0
 DEFAULT_COLLECTOR = "http://127.0.0.1:8787"
 
 _RETRY_S = 60.0
+# How often a forked child is looked at for whether anybody is left in it but the agent.
+_CHILD_LOOKS_S = 1.0
 # How long a fork may be held up, at most, by the agent's threads coming to a safe point.
 _PAUSE_S = 0.5
 _POLL_S = 0.005
@@ -76,7 +79,7 @@ class Profiler:
         self._shipping: Shipping | None = None
         self._session: Session | None = None
         self._process_id = 0
-        self._pausing = False
+        self._pausing = self._in_child = False
         self._previous_sigterm: Any = None
         self._has_sigterm = False
 
@@ -195,6 +198,14 @@ class Profiler:
                 retry_s = min(2 * retry_s, _MAX_RETRY_S)
         if not self._pausing:
             shipping.end()
+            if self._in_child and is_abandoned():
+                self._close_alone()
+
+    def _close_alone(self) -> None:
+        """Report the last of a process whose own threads have all ended: nobody is left to call `stop`."""
+        if self._sending is not None:
+            self._sending.join(STOP_TIMEOUT_S)
+        self._reporter.close(STOP_TIMEOUT_S)
 
     def _turn(self, shipping: Shipping, alarm: Alarm) -> None:
         session = self._session
@@ -209,7 +220,11 @@ class Profiler:
                     session.flush()
                     shipping.send()
                     self._flushing = False
-                alarm.wait(wait_s)
+                if self._in_child:
+                    # A thread that forked ends the child by returning: no `atexit`, no signal, it is just not there any more.
+                    wait_s = min(wait_s, _CHILD_LOOKS_S)
+                    self._stopping = self._stopping or is_abandoned()
+                alarm.wait(0.0 if self._stopping else wait_s)
             if self._pausing and not self._stopping:
                 session.pause()
                 return
@@ -291,6 +306,7 @@ class Profiler:
             return
         if session is not None:
             session.close()  # of the parent's sampler the child has the memory, not the thread
+        self._in_child = True
         self._identity = replace(self._identity, process_id=os.getpid())
         # What the collector told the parent holds here too: a child that lives for a moment asks nothing.
         self._start_threads(ask=False)

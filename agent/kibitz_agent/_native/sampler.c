@@ -288,6 +288,7 @@ static void *run(void *argument) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
+    pthread_setname_np(pthread_self(), "kibitz-sampler"); /* own_threads.py knows it by this */
     uint64_t last = kb_now(), deadline = last;
     deadline += jitter(sampler) * 2; /* a random phase: agents do not march in step */
     while (!stop_asked_before(sampler, deadline - sampler->settings.interval_ns / 4 + jitter(sampler)) && !kb_finalizing()) {
