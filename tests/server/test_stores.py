@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -57,6 +58,8 @@ def fresh(
     kind = request.param
     opened: list[Store] = []
     if kind == "chdb" and importlib.util.find_spec("chdb") is None:
+        if sys.version_info >= (3, 14):
+            pytest.skip("chDB has no wheel for this Python")
         lacking("chdb")
     if kind == "clickhouse" and not SERVER:
         pytest.skip("KIBITZ_TEST_CLICKHOUSE names no server")

@@ -5,7 +5,8 @@ kibitz store backup FILE                  a checked copy, also while the collect
 kibitz store restore FILE [--force]       put a backup in the store's place; the collector must not run
 kibitz store compact                      give free space back
 kibitz store migrate                      bring an older store up to date
-kibitz store migrate --to URL             and copy it into another database, e.g. postgresql://user@host/name
+kibitz store migrate --to URL             and copy it into another database, e.g. postgresql://user@host/name,
+                                          or its samples into clickhouse://user@host/name?with=postgresql://...
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kibitz_server.store.sql import SqlStore
 
 USAGE_ERROR = 2
 
@@ -52,7 +57,6 @@ def _act(args: argparse.Namespace, path: Path) -> int:
     from contextlib import closing
 
     from kibitz_server.store import StoreError, maintenance
-    from kibitz_server.store.opening import open_store, store_engine
     from kibitz_server.store.sql import open_sqlite
 
     if args.action == "check":
@@ -73,9 +77,26 @@ def _act(args: argparse.Namespace, path: Path) -> int:
                 maintenance.compact(store)
                 print(f"{path}: {path.stat().st_size} bytes")
             elif args.to:
-                open_store(args.to).close()  # an address that does not answer is said before anything is read
-                rows = maintenance.copy(store.engine, store_engine(args.to))
-                print(f"{rows} rows copied")
+                print(_copied(store, args.to))
             else:
                 print(f"{path}: up to date")
     return 0
+
+
+def _copied(store: SqlStore, address: str) -> str:
+    """Copy the store into another database; what was done."""
+    from contextlib import closing
+
+    from kibitz_server.store import maintenance
+    from kibitz_server.store.clickhouse import connection, copying
+    from kibitz_server.store.opening import open_clickhouse, open_sql, store_engine
+
+    if address.partition("://")[0] not in connection.SCHEMES:
+        open_sql(address).close()  # an address that does not answer is said before anything is read
+        return f"{maintenance.copy(store.engine, store_engine(address))} rows copied"
+    _, named = connection.beside(address)
+    beside = named or str(store.engine.url.database)
+    with closing(open_clickhouse(address, beside=beside)) as target:
+        if named:
+            maintenance.copy_beside(store.engine, target.engine)
+        return f"{copying.copy_samples(store, target)} reports and sums copied"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -96,15 +96,28 @@ def compact(store: SqlStore) -> None:
 
 def copy(source: Engine, target: Engine) -> int:
     """All of one database into another, empty one, in one transaction; how many rows."""
-    rows = 0
+    return _copy(source, target, schema.metadata.sorted_tables)
+
+
+def copy_beside(source: Engine, target: Engine) -> int:
+    """All but samples into another, empty database: what is kept beside ClickHouse; how many rows."""
+    samples = (schema.profiles, schema.buckets, schema.chunks)
+    return _copy(source, target, [table for table in schema.metadata.sorted_tables if table not in samples])
+
+
+def _copy(source: Engine, target: Engine, tables: Sequence[sa.Table]) -> int:
+    rows, nothing = 0, {}
+    if schema.chunks not in tables:  # a group that has no dictionary must not say that it has one
+        nothing = dict.fromkeys(("profiles", "frames", "nodes", "label_sets"), 0)
     with explained(), source.connect() as reader, target.begin() as writer:
         schema.metadata.create_all(writer)
         if writer.scalar(sa.select(sa.func.count()).select_from(schema.groups)):
             raise StoreError("the database to copy into has profiling groups already: it must be empty")
         writer.execute(schema.meta.delete())
-        for table in schema.metadata.sorted_tables:
+        for table in tables:
+            changed = nothing if table is schema.groups else {}
             for batch in reader.execute(sa.select(table)).mappings().partitions(_ROWS_AT_ONCE):
-                writer.execute(table.insert(), [dict(row) for row in batch])
+                writer.execute(table.insert(), [{**row, **changed} for row in batch])
                 rows += len(batch)
         if target.dialect.name == "postgresql":
             _continue_numbers(writer)

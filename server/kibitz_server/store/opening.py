@@ -25,6 +25,11 @@ def open_store(
     """
     if address.partition("://")[0] not in connection.SCHEMES:
         return open_sql(address, retention)
+    return open_clickhouse(address, retention, beside)
+
+
+def open_clickhouse(address: str, retention: Retention | None = None, beside: str = "") -> ClickHouseStore:
+    """Samples in ClickHouse, the rest in the database that its address names, or in ``beside``."""
     place, named = connection.beside(address)
     if not (named or beside):
         raise StoreError(

@@ -306,6 +306,11 @@ class ClickHouseStore:
         self._connection.close()
         self._beside.close()
 
+    def tree(self, name: str) -> GroupTree | None:
+        """What this process knows of a group's stacks and series, for maintenance; None if there is no such group."""
+        with self._lock:
+            return self._tree(name)
+
     def _tree(self, name: str, *, make: bool = False) -> GroupTree | None:
         """What is known of a group; call with the lock held. None if there is no such group and none is to be made."""
         group = self._beside.group(name)
