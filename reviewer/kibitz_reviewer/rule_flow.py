@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from kibitz_reviewer.dataflow.machine import Flow
+from kibitz_reviewer.dataflow.models import standard_models
 from kibitz_reviewer.engines.index import Module, Span
 from kibitz_reviewer.finding import Confidence, Finding
 from kibitz_reviewer.rule import Rule
@@ -23,8 +24,13 @@ class FlowRule(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         for kind in self.kinds:
             for flow in module.flows(kind):
-                if self.matters(flow):
+                if self.matters(flow) and _passes(module, flow):
                     yield self.flow_finding(module, flow)
+
+    def wants(self, source: str, words: frozenset[str]) -> bool:
+        """Whether a file may hold a sink of one of the kinds, or one of the triggers."""
+        sinks = standard_models().sink_words
+        return any(words & sinks.get(kind, set()) for kind in self.kinds) or super().wants(source, words)
 
     def matters(self, flow: Flow) -> bool:
         """Whether a flow of the kind is one of this rule's."""
@@ -58,3 +64,8 @@ class FlowRule(Rule):
             source_line=module.line(here.line),
             steps=steps,
         )
+
+
+def _passes(module: Module, flow: Flow) -> bool:
+    """Whether a flow has a place in ``module`` to show: one that only begins behind an import has none."""
+    return flow.module is module or any(s.path == module.path for s in (flow.taint.source, *flow.taint.steps))

@@ -199,7 +199,11 @@ class Library(Statements):
         if model.when.startswith("shell") and model.when != "shell-text":
             items = self.known_items(value)
             if items is not None:
-                return self.deep(items[0]) if items else HARMLESS
+                # Without a shell it matters who chooses the program; who starts this one may start any other.
+                program = self.deep(items[0]) if items else HARMLESS
+                return Value(
+                    frozenset(t for t in program.taints if t.label == "remote"), unknown=program.unknown
+                )
         return self.deep(value)
 
     def _harmed(

@@ -6,6 +6,30 @@ import ast
 
 from kibitz_reviewer.engines.index import Module
 
+#: What reads from what it is handed, and never closes it.
+READERS = frozenset(
+    {
+        "csv.reader",
+        "csv.DictReader",
+        "csv.writer",
+        "csv.DictWriter",
+        "json.load",
+        "yaml.safe_load",
+        "pickle.load",
+        "list",
+    }
+    | {
+        "enumerate",
+        "iter",
+        "next",
+        "sorted",
+        "tomllib.load",
+        "shutil.copyfileobj",
+        "xml.etree.ElementTree.parse",
+        "tuple",
+    }
+)
+
 
 def leaks_from(module: Module, assign: ast.Assign, name: str) -> bool:
     """Whether the variable stays in the function and is not closed by ``with`` or ``finally``."""
@@ -24,6 +48,12 @@ def leaks_from(module: Module, assign: ast.Assign, name: str) -> bool:
                 return False
             continue
         if isinstance(parent, ast.For) and parent.iter is use:
+            continue
+        if (
+            isinstance(parent, ast.Call)
+            and use in parent.args
+            and module.qualified_name(parent.func) in READERS
+        ):
             continue
         if not isinstance(parent, ast.Attribute) or module.enclosing_function(use) is not function:
             return False

@@ -40,7 +40,7 @@ CHANGERS = frozenset(
     }
     | {"appendleft", "extendleft", "popleft"}
 )
-_MEANT = re.compile(r"(?i)^_|cache|memo|seen")
+_MEANT = re.compile(r"(?i)^_|cache|memo")
 
 
 class MutableDefault(Rule):

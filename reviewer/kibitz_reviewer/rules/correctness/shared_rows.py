@@ -58,6 +58,7 @@ class SharedRows(Rule):
                     isinstance(side, ast.List)
                     and any(_is_changeable(module, e) for e in side.elts)
                     and module.constant(other) not in (0, 1)
+                    and _is_kept(module, node)
                 ):
                     if node.lineno not in said:
                         said.add(node.lineno)
@@ -93,3 +94,11 @@ def _is_changeable(module: Module, node: ast.expr) -> bool:
         "collections.deque",
         "bytearray",
     )
+
+
+def _is_kept(module: Module, node: ast.AST) -> bool:
+    """Whether the rows are kept under a name or handed out: an argument is mostly read and dropped."""
+    parent = module.parent(node)
+    while isinstance(parent, ast.BinOp | ast.List | ast.Tuple | ast.IfExp):
+        parent = module.parent(parent)
+    return isinstance(parent, ast.Assign | ast.AnnAssign | ast.Return | ast.Yield | ast.NamedExpr)

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.engines.loops import loop_around
+from kibitz_reviewer.engines.loops import loop_around, repeats
+from kibitz_reviewer.engines.names import COMPREHENSIONS
 from kibitz_reviewer.engines.querysets import lazy_loads
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
@@ -114,10 +115,9 @@ class QueryInLoop(Rule):
                     "(`select_related`, `prefetch_related`, `selectinload`).",
                 )
         for call in module.method_calls("get", "filter", "execute", "first", "query"):
-            loop = loop_around(module, call)
-            if not isinstance(loop, ast.For | ast.AsyncFor) or not isinstance(call.func, ast.Attribute):
+            bound = _turning(module, call)
+            if not bound or not isinstance(call.func, ast.Attribute):
                 continue
-            bound = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
             given = [*call.args, *(k.value for k in call.keywords)]
             if not any(isinstance(n, ast.Name) and n.id in bound for g in given for n in ast.walk(g)):
                 continue
@@ -126,6 +126,7 @@ class QueryInLoop(Rule):
                 isinstance(owner, ast.Attribute)
                 and owner.attr == "objects"
                 and call.func.attr in ("get", "filter")
+                and bool(call.keywords)
             )
             text = module.constant(call.args[0], "") if call.args else ""
             is_sql = (
@@ -139,3 +140,13 @@ class QueryInLoop(Rule):
                     call,
                     "The database is asked once for each item. Ask once for all, then loop over the answer.",
                 )
+
+
+def _turning(module: Module, call: ast.Call) -> set[str]:
+    """The names that change with each turn of the loop or comprehension around a call."""
+    loop = loop_around(module, call)
+    targets: list[ast.expr] = [loop.target] if isinstance(loop, ast.For | ast.AsyncFor) else []
+    if not targets and repeats(module, call):
+        made = next((a for a in module.ancestors(call) if isinstance(a, COMPREHENSIONS)), None)
+        targets = [generator.target for generator in made.generators] if made is not None else []
+    return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}

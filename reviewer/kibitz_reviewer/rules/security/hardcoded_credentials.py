@@ -27,7 +27,7 @@ _KNOWN = re.compile(
 )
 _PLACEHOLDER = re.compile(
     r"(?i:example|placeholder|change.?me|replace.?me|your|dummy|fake|sample|redacted|todo|xxx|\.\.\.|<.*>|\{.*\}|\$[{(]|^\$|%[sd(]|\*{3}|test|"
-    r"none|null|\s|://|^[\[<(].*[\])>]$)|^[a-z_.:/-]*$|^[A-Z_.:/-]*$|^(?:[A-Z][a-z]+)+$"
+    r"none|null|\s|://|^[\[<(].*[\])>]$)|^[a-z_.:/-]*$|^[A-Z_.:/-]*$|^[A-Za-z]+(?:[-_.:/ ][A-Za-z]+)*$"
 )
 #: Functions that take a secret by position, and where.
 POSITIONS = {

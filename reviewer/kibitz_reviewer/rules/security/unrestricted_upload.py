@@ -95,7 +95,7 @@ class UnrestrictedUpload(Rule):
             around = module.enclosing_function(call)
             if around is None or not isinstance(call.func, ast.Attribute) or not call.args:
                 continue
-            sent = call.func.value
+            sent = call.args[1] if _is_storage(module, call) and len(call.args) > 1 else call.func.value
             origin = ast.unparse(module.value_of(sent)) if isinstance(sent, ast.Name) else ast.unparse(sent)
             loops = [
                 n
@@ -114,3 +114,10 @@ class UnrestrictedUpload(Rule):
                     call,
                     "Anything can be uploaded here. Check the kind of file against those that are meant.",
                 )
+
+
+def _is_storage(module: Module, call: ast.Call) -> bool:
+    """``storage.save(name, file)`` of Django."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    name = module.qualified_name(owner) or ""
+    return name.endswith(("default_storage", "FileSystemStorage()", "storage"))

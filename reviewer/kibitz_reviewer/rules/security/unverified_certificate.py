@@ -50,7 +50,6 @@ class UnverifiedCertificate(Rule):
         "cert_reqs",
         "ssl_cert_reqs",
         "verify_certs",
-        "tls_verify",
         "validate_certs",
         "ssl_verify_cert",
         "tlsAllowInvalidCertificates",
@@ -131,7 +130,7 @@ class UnverifiedCertificate(Rule):
         if keyword.arg in ("cert_reqs", "ssl_cert_reqs"):
             none = module.qualified_name(keyword.value) == "ssl.CERT_NONE"
             return none or str(value).lower() in ("cert_none", "none")
-        if keyword.arg in ("verify_certs", "verify_ssl", "tls_verify", "ssl_verify_cert", "validate_certs"):
+        if keyword.arg in ("verify_certs", "verify_ssl", "ssl_verify_cert", "validate_certs"):
             name = module.qualified_name(call.func) or ""
             return value is False and not name.startswith(("requests.", "httpx."))
         if keyword.arg in ("tlsAllowInvalidCertificates", "tlsInsecure", "tls_insecure"):

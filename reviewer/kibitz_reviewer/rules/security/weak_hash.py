@@ -78,7 +78,7 @@ class WeakHash(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         for call in module.calls(*BROKEN, *FAST):
             name = module.qualified_name(call.func)
-            words = _words(call)
+            words = _words(module, call)
             broken = name in BROKEN[:3] or (
                 name == BROKEN[3] and _is_broken(module.constant(call.args[0] if call.args else None))
             )
@@ -101,13 +101,16 @@ def _is_broken(algorithm: object) -> bool:
     return isinstance(algorithm, str) and algorithm.lower().replace("-", "") in ("md5", "sha1", "md4")
 
 
-def _words(call: ast.Call) -> list[str]:
-    """The names that go into the hash."""
+def _words(module: Module, call: ast.Call) -> list[str]:
+    """The names that go into the hash, and those that went into a variable that does."""
     found = []
     for argument in (*call.args, *(k.value for k in call.keywords)):
         for node in ast.walk(argument):
             if isinstance(node, ast.Name):
                 found.append(node.id)
+                value = module.value_of(node)
+                if isinstance(value, ast.BinOp | ast.JoinedStr):
+                    found += [inner.id for inner in ast.walk(value) if isinstance(inner, ast.Name)]
             elif isinstance(node, ast.Attribute):
                 found.append(node.attr)
             elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
