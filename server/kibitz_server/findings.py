@@ -10,17 +10,31 @@ from kibitz_server.store import StoredFinding
 
 ANOMALY = "anomaly"
 ROSE, FELL = "rose", "fell"
+GONE = "gone"
+FEEDBACK = "feedback"
+POSITIVE, NEGATIVE = "Positive", "Negative"
+SAME_MEANING = 0.5
 
 
 def anomaly(
-    *, group: str, frame: str, start: float, end: float, usual: float, seen: float, revision: str = ""
+    *,
+    group: str,
+    frame: str,
+    start: float,
+    end: float,
+    usual: float,
+    seen: float,
+    revision: str = "",
+    own: bool = False,
 ) -> StoredFinding:
     """A frame whose share changed from ``usual`` to ``seen`` (fractions) between two times in epoch seconds.
 
-    The id is made of group, frame, direction and start: finding it again an hour later extends it.
+    ``own``: the share of the frame's own code, without what it calls. The id is made of group, frame, direction and
+    start: finding it again an hour later extends it.
     """
     direction = ROSE if seen > usual else FELL
-    reason = f"{frame} {direction} from {usual:.1%} to {seen:.1%} of all samples"
+    what = f"{frame}, in its own code," if own else frame
+    reason = f"{what} {direction} from {_percent(usual, seen)} of all samples"
     if revision:
         reason += f", as revision {revision} appeared"
     return StoredFinding(
@@ -31,8 +45,25 @@ def anomaly(
         start=start,
         end=end,
         reason=f"{reason}.",
-        details={"direction": direction, "usual_share": usual, "seen_share": seen, "revision": revision},
+        details={
+            "direction": direction,
+            "usual_share": usual,
+            "seen_share": seen,
+            "revision": revision,
+            "metric": "self" if own else "total",
+        },
     )
+
+
+def _percent(usual: float, seen: float) -> str:
+    """Both shares with as many digits as it takes to tell them apart."""
+    digits = 1 if abs(seen - usual) >= 0.002 else 2
+    return f"{usual:.{digits}%} to {seen:.{digits}%}"
+
+
+def is_open(finding: StoredFinding) -> bool:
+    """Whether an anomaly still stands: it has not gone away since."""
+    return finding.kind == ANOMALY and not finding.details.get(GONE)
 
 
 def continued(found: Iterable[StoredFinding], known: Iterable[StoredFinding]) -> list[StoredFinding]:

@@ -1,0 +1,186 @@
+"""A stored group's anomalies: its series from the store, and what is found in them as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kibitz_server import query
+from kibitz_server.anomalies import fast
+from kibitz_server.anomalies.baseline import baseline
+from kibitz_server.anomalies.causes import callees_moved, innermost
+from kibitz_server.anomalies.deviations import DEFAULT_THRESHOLDS, Deviation, Thresholds, deviations
+from kibitz_server.findings import GONE, anomaly, continued, is_open
+from kibitz_server.store import Floats, Ints, Span, Store, StoredFinding
+
+HISTORY_S = 14 * 86_400.0
+RECENT_HOURS = 48
+WENT_AWAY_HOURS = 6
+_ALL_TIME = 1 - 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Total shares of all frames, below them self shares of those that also call: (series, hours).
+
+    ``names`` and ``callers`` (series,) go with them, the caller of a frame's self time being the frame; ``self_share``
+    is (frames, hours).
+    """
+
+    names: Sequence[str]
+    shares: Floats
+    self_share: Floats
+    callers: Ints
+
+    @property
+    def frames(self) -> int:
+        """How many of the series are total shares: the first ones."""
+        return len(self.self_share)
+
+
+def detect_group(
+    store: Store, group: str, now: float, limits: Thresholds = DEFAULT_THRESHOLDS
+) -> list[StoredFinding]:
+    """The group's anomalies of the last `RECENT_HOURS`, judged against the last `HISTORY_S` seconds.
+
+    The hour that is still filling is left out, but for large steps; it will be judged when it is whole. An anomaly that
+    is known already keeps its id, even when its edges look a little different now; one that went away is said to have.
+    """
+    end = float(np.floor(now / query.HOUR_S) * query.HOUR_S)
+    shares = query.hourly_shares(store, Span(group, end - HISTORY_S, end))
+    series = with_self(*by_name(shares))
+    known = store.findings(group)
+    recent = [
+        finding
+        for finding in _hourly(series, shares, group, limits)
+        if finding.end > end - RECENT_HOURS * query.HOUR_S
+    ]
+    large = _large(store, group, now, series, shares, limits)
+    found = {finding.id: finding for finding in continued([*recent, *large], known)}
+    before = [finding for finding in known if is_open(finding) and finding.id not in found]
+    gone = _went_away([*found.values(), *before], series, shares, limits)
+    return list((found | {finding.id: finding for finding in gone}).values())
+
+
+def causes(series: Series, samples: Ints, limits: Thresholds = DEFAULT_THRESHOLDS) -> list[Deviation]:
+    """What changed, one deviation a cause; ``frame`` indexes ``series.names``. ``samples`` (hours,)."""
+    found = deviations(series.shares, series.self_share, samples, limits)
+    return innermost(callees_moved(found, series.callers), series.callers)
+
+
+def _hourly(
+    series: Series, shares: query.HourlyShares, group: str, limits: Thresholds
+) -> list[StoredFinding]:
+    return [
+        anomaly(
+            group=group,
+            frame=series.names[found.frame],
+            start=float(shares.hours[found.first]),
+            end=float(shares.hours[found.last]) + query.HOUR_S,
+            usual=found.usual,
+            seen=found.seen,
+            revision=new_revision(shares.revisions, found.first),
+            own=found.frame >= series.frames,
+        )
+        for found in causes(series, shares.samples, limits)
+    ]
+
+
+def _large(
+    store: Store, group: str, now: float, series: Series, shares: query.HourlyShares, limits: Thresholds
+) -> list[StoredFinding]:
+    """Large steps of the last minutes, the innermost of each."""
+    judged = np.flatnonzero(shares.samples >= limits.least_samples)
+    if len(judged) <= limits.least_hours:
+        return []
+    end = float(np.floor(now / fast.SLOT_S) * fast.SLOT_S)
+    start = end - fast.SLOTS * fast.SLOT_S
+    latest = query.frame_series(store, Span(group, start, end), fast.SLOT_S)
+    totals = {name: latest.shares(name) for name in latest.largest(2 * fast.MOST_FRAMES)}
+    rows = [at for at, name in enumerate(series.names[: series.frames]) if name in totals]
+    if not rows or latest.starts[0] > start:
+        return []
+    known = series.shares[np.ix_(np.array(rows), judged)]
+    usual = baseline(known, judged, shares.samples[judged].astype(np.float64))
+    level = usual.usual[:, -1]
+    steps = fast.large_steps(
+        np.array([totals[series.names[row]] for row in rows]), latest.samples, level, usual.scale[:, 0]
+    )
+    last = len(shares.hours) - 1
+    found = [
+        Deviation(rows[at], last, last, float(level[at]), float(totals[series.names[rows[at]]].mean()))
+        for at in steps.tolist()
+    ]
+    return [
+        anomaly(
+            group=group,
+            frame=series.names[step.frame],
+            start=start,
+            end=end,
+            usual=step.usual,
+            seen=step.seen,
+            revision=min(latest.revisions[-1] - frozenset().union(*shares.revisions) - {""}, default=""),
+        )
+        for step in innermost(found, series.callers)
+    ]
+
+
+def _went_away(
+    findings: Sequence[StoredFinding], series: Series, shares: query.HourlyShares, limits: Thresholds
+) -> list[StoredFinding]:
+    """Those whose share is nearer the usual again in the last of at least `WENT_AWAY_HOURS` judged hours since."""
+    judged = np.flatnonzero(shares.samples >= limits.least_samples)
+    rows = {(name, "total"): at for at, name in enumerate(series.names[: series.frames])}
+    rows |= {(name, "self"): at for at, name in enumerate(series.names) if at >= series.frames}
+    gone = []
+    for finding in findings:
+        row = rows.get((finding.frame, str(finding.details.get("metric", "total"))))
+        since = judged[shares.hours[judged] >= finding.end][-WENT_AWAY_HOURS:]
+        if row is None or len(since) < WENT_AWAY_HOURS:
+            continue
+        usual, seen = (float(finding.details[key]) for key in ("usual_share", "seen_share"))
+        if abs(float(np.median(series.shares[row, since])) - usual) < abs(seen - usual) / 2:
+            gone.append(replace(finding, details={**finding.details, GONE: True}))
+    return gone
+
+
+def by_name(shares: query.HourlyShares) -> tuple[list[str], Floats, Floats, Ints]:
+    """Names, total shares, self shares and callers, one row a name: an edit that moves a function's line is no change."""
+    names = list(dict.fromkeys(frame.name for frame in shares.frames))
+    position = {name: at for at, name in enumerate(names)}
+    row = np.array([position[frame.name] for frame in shares.frames], np.int64)
+    total, own = np.zeros((2, len(names), len(shares.hours)))
+    np.add.at(total, row, shares.total_share)
+    np.add.at(own, row, shares.self_share)
+    callers = np.full(len(names), -1, np.int64)
+    for frame in np.argsort(
+        shares.total_share.sum(axis=1), kind="stable"
+    ).tolist():  # the heaviest has the last word
+        caller = int(shares.stack_parent[frame])
+        if caller >= 0 and row[caller] != row[frame]:
+            callers[row[frame]] = row[caller]
+    return names, np.minimum(total, 1.0), own, callers
+
+
+def with_self(names: Sequence[str], total: Floats, own: Floats, callers: Ints) -> Series:
+    """The series of total shares, and of self shares where a frame both works and calls."""
+    calling = np.flatnonzero((own.sum(axis=1) < _ALL_TIME * total.sum(axis=1)) & own.any(axis=1))
+    return Series(
+        [*names, *(names[at] for at in calling.tolist())],
+        np.concatenate([total, own[calling]]),
+        own,
+        np.concatenate([callers, calling]),
+    )
+
+
+def new_revision(revisions: Sequence[frozenset[str]], hour: int) -> str:
+    """The revision first seen within two hours of ``hour``, in which a change seems to begin; the nearest one, or ""."""
+    for first in (hour, hour - 1, hour + 1, hour - 2, hour + 2):
+        if 0 < first < len(revisions):
+            before = frozenset().union(*revisions[:first])
+            fresh = revisions[first] - before - {""}
+            if before and fresh:
+                return min(fresh)
+    return ""
