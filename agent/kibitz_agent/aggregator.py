@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kibitz_agent.calltree import CallTree
+from kibitz_agent.native_calls import CALLS
 from kibitz_agent.profile import (
     GIL,
     NO_PARENT,
@@ -71,7 +72,9 @@ class Batch:
             if label_set is None:
                 label_set = builder.label_set(_labels(self.label_keys[labels], *belongs_to[node]))
                 label_sets[key] = label_set
-            builder.add(nodes[node], values, label_set)
+            called = self.tree.called(node, CALLS.names)
+            at = builder.node(nodes[node], builder.frame(called)) if called else nodes[node]
+            builder.add(at, values, label_set)
         self._pour_aside(builder)
         return builder.build(header)
 

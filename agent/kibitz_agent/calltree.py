@@ -123,6 +123,10 @@ class CallTree:
             poured.append(builder.node(poured[self._parents[node]], function.frame, line))
         return poured
 
+    def called(self, node: int, names: Mapping[int, str]) -> str:
+        """What a sample at this node was calling in C, if ``names`` knows it by the address of the call."""
+        return names.get(self._addresses[node], "")
+
     def outermost(self, names: Mapping[int, tuple[CodeType, str, str]]) -> list[tuple[str, str]]:
         """By node: the label and name of the task or greenlet that its stack belongs to, or a pair of nothing.
 

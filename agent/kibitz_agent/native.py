@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kibitz_agent.calltree import ROOT, CallTree
 from kibitz_agent.config import log
+from kibitz_agent.native_calls import CALLS
 from kibitz_agent.own_threads import OWN
 from kibitz_agent.sampler import PythonSampler, Run, Sampler, Tally
 from kibitz_agent.tags import REGISTRY
@@ -30,7 +31,7 @@ FAIR_VARIABLE = "KIBITZ_FAIR_SAMPLING"
 """Environment variable: ``python`` or ``native`` for that one only, otherwise the native one where it works."""
 
 # What this module understands of the extension: see KB_LAYOUT in module.c.
-_LAYOUT = 2
+_LAYOUT = 3
 _NO_PARENT = 0xFFFFFFFF
 _RUNNING, _HOLDER, _DEPTH_SHIFT = 1, 2, 2
 _SAMPLE = struct.Struct("=IIIIQQII")
@@ -117,6 +118,7 @@ class NativeSampler:
         if self._is_open:
             self._is_open = False
             REGISTRY.listen(None)
+            CALLS.close()
             self._native.close()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
@@ -126,6 +128,7 @@ class NativeSampler:
             self._native.look()
         self._native.adopt()
         self._meet(self._native.threads())
+        CALLS.watch(self._native.leaves())
         self._sample_every_ns = min(2 * self._sample_every_ns, _SAMPLE_EVERY_NS)
         return []
 

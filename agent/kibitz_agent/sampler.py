@@ -15,12 +15,14 @@ from typing import NamedTuple, Protocol
 
 from kibitz_agent import threads
 from kibitz_agent.calltree import CallTree
+from kibitz_agent.native_calls import CALLS
 from kibitz_agent.own_threads import OWN
 from kibitz_agent.tags import REGISTRY
 from kibitz_agent.unpatched import get_ident
 
 # A thread that uses less of an interval than this is waiting, however long it does so.
 _IDLE_SHARE = 0.02
+_WATCH_EVERY_NS = 200_000_000
 
 
 class Run(NamedTuple):
@@ -186,6 +188,7 @@ class PythonSampler(AskedSampler):
         self._clockless: list[tuple[_Seen, bool]] = []
         self._ticks = self._wall_ns = self._elapsed_ns = self._max_depth = 0
         self._process_cpu_ns = process_time_ns()
+        self._watched_ns = -_WATCH_EVERY_NS
 
     def pace(self, interval_ns: int, max_depth: int) -> int:
         """Every look is a call of `sample`; from now on threads switch fast enough for it, if this is wanted."""
@@ -198,8 +201,9 @@ class PythonSampler(AskedSampler):
         self._switch.restore()
 
     def close(self) -> None:
-        """Give the host its switch interval back."""
+        """Give the host its switch interval back, and listen to none of its calls."""
         self._switch.restore()
+        CALLS.close()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
         """Look once, ``elapsed_ns`` after the last time; return the runs that ended since."""
@@ -234,6 +238,9 @@ class PythonSampler(AskedSampler):
                 self._moved(ident, thread, frame, cpu_ns, max_depth)
             if len(seen) != len(frames):
                 self._forget_dead(frames)
+            if wall_ns >= self._watched_ns + _WATCH_EVERY_NS:
+                self._watched_ns = wall_ns
+                CALLS.watch([frame.f_code for frame in frames.values()])
         finally:
             # A frame that is held keeps the host's locals alive until the next tick.
             frame = back = None

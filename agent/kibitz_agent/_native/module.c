@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Of what drain() returns. Grows with every change, so that an extension that was built before is noticed. */
-#define KB_LAYOUT 2
+#define KB_LAYOUT 3
 
 static kb_sampler *active; /* only touched with the GIL, or in the fork hooks */
 static bool fork_hooks;
@@ -260,6 +260,33 @@ static kb_codes reset(kb_sampler *sampler) {
     return replaced;
 }
 
+PyDoc_STRVAR(leaves_doc, "leaves() -> list\n--\n\nThe functions that samples since the last drain ended in, as far as references are held.");
+
+static PyObject *native_leaves(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    kb_sampler *sampler = opened();
+    if (!sampler) return NULL;
+    pthread_mutex_lock(&sampler->tick_lock);
+    const kb_trie *trie = &sampler->trie;
+    PyObject **found = malloc((trie->sample_count + 1) * sizeof *found);
+    size_t count = 0;
+    for (uint32_t i = 0; found && i < trie->sample_count; i++) {
+        PyObject *code = sampler->codes.entries[trie->nodes[trie->samples[i].node].code].code;
+        if (code && (!count || found[count - 1] != code)) {
+            Py_INCREF(code);
+            found[count++] = code;
+        }
+    }
+    pthread_mutex_unlock(&sampler->tick_lock);
+    PyObject *list = found ? PyList_New((Py_ssize_t)count) : PyErr_NoMemory();
+    for (size_t i = 0; i < count; i++) {
+        if (list) PyList_SET_ITEM(list, (Py_ssize_t)i, found[i]);
+        else Py_DECREF(found[i]);
+    }
+    free(found);
+    return list;
+}
+
 PyDoc_STRVAR(drain_doc,
              "drain() -> (nodes, samples, codes, threads)\n--\n\n"
              "What was seen since the last drain, and forget it. `nodes`: bytes, rows of (parent u32, code u32, offset i32),\n"
@@ -373,6 +400,7 @@ static PyMethodDef methods[] = {
     {"threads", native_threads, METH_NOARGS, threads_doc},
     {"adopt", native_adopt, METH_NOARGS, adopt_doc},
     {"drain", native_drain, METH_NOARGS, drain_doc},
+    {"leaves", native_leaves, METH_NOARGS, leaves_doc},
     {"stats", native_stats, METH_NOARGS, stats_doc},
     {"look", native_look, METH_NOARGS, look_doc},
     {NULL, NULL, 0, NULL},

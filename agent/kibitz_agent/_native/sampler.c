@@ -1,5 +1,6 @@
 #include "sampler.h"
 
+#include <sys/prctl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,7 +289,7 @@ static void *run(void *argument) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
-    pthread_setname_np(pthread_self(), "kibitz-sampler"); /* own_threads.py knows it by this */
+    prctl(PR_SET_NAME, "kibitz-sampler"); /* own_threads.py knows it by this */
     uint64_t last = kb_now(), deadline = last;
     deadline += jitter(sampler) * 2; /* a random phase: agents do not march in step */
     while (!stop_asked_before(sampler, deadline - sampler->settings.interval_ns / 4 + jitter(sampler)) && !kb_finalizing()) {
