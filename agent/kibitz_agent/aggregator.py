@@ -36,7 +36,6 @@ MAX_STACK_DEPTH = "MaxStackDepth"
 # A server that starts a named thread per request must not fill the profile with names.
 _MAX_NAMES = 256
 _OTHER_THREADS = "(other threads)"
-_NUMBER = re.compile(r"\d+")
 
 _LabelKey = tuple[str, bool, int, int, bool]
 _Samples = dict[tuple[int, int], list[int]]
@@ -173,7 +172,7 @@ class Aggregator:
     def _name(self, name: str) -> str:
         """The name to file a thread under: beyond `_MAX_NAMES` without its numbers, beyond twice that none."""
         if len(self._names) >= _MAX_NAMES:
-            name = _NUMBER.sub("N", name)
+            name = re.sub(r"\d+", "N", name)
         if name not in self._names and len(self._names) >= 2 * _MAX_NAMES:
             return _OTHER_THREADS
         return self._names.setdefault(name, name)

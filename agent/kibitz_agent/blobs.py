@@ -6,7 +6,6 @@ the id up. Only what a profile found hot is read, off the sampler's thread, once
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -95,6 +94,8 @@ class Blobs:
 
 def blob_id(content: bytes) -> str:
     """What ``git hash-object`` says of this content, in hexadecimal."""
+    import hashlib  # OpenSSL's, which a host that is never profiled does without
+
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 

@@ -41,9 +41,10 @@ _DISABLED = _OWN_PREFIX + "DISABLED"
 _MAX_MS = 24 * 3600 * 1000
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
-_GROUP = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_COLLECTOR = re.compile(r"((pyroscope|parca)\+)?https?://[^/\s]\S*|aws://[a-z0-9-]*/?")
-_GROUP_ARN = re.compile(r"arn:[^:]+:codeguru-profiler:[^:]*:[^:]*:profilingGroup/(.+)")
+# Compiled when they are needed: a host pays for what it imports.
+_GROUP = r"[A-Za-z0-9_-]{1,255}"
+_COLLECTOR = r"((pyroscope|parca)\+)?https?://[^/\s]\S*|aws://[a-z0-9-]*/?"
+_GROUP_ARN = r"arn:[^:]+:codeguru-profiler:[^:]*:[^:]*:profilingGroup/(.+)"
 
 
 class ConfigError(ValueError):
@@ -157,7 +158,7 @@ def group_name(argument: str | None = None, environ: Mapping[str, str] | None = 
     """
     environ = os.environ if environ is None else environ
     arn = environ.get(_AWS_PREFIX + "GROUP_ARN", "")
-    matched = _GROUP_ARN.fullmatch(arn)
+    matched = re.fullmatch(_GROUP_ARN, arn)
     sources = (
         ("group", argument),
         (_OWN_PREFIX + "GROUP", environ.get(_OWN_PREFIX + "GROUP")),
@@ -166,7 +167,7 @@ def group_name(argument: str | None = None, environ: Mapping[str, str] | None = 
     )
     for source, name in sources:
         if name:
-            if not _GROUP.fullmatch(name):
+            if not re.fullmatch(_GROUP, name):
                 raise ConfigError(
                     f"{source}: expected 1 to 255 letters, digits, '-' or '_', found {_short(name)}; rename the group"
                 )
@@ -182,7 +183,7 @@ def collector_url(argument: str | None = None, environ: Mapping[str, str] | None
     environ = os.environ if environ is None else environ
     for source, url in (("collector", argument), ("KIBITZ_COLLECTOR", environ.get("KIBITZ_COLLECTOR"))):
         if url:
-            if not _COLLECTOR.fullmatch(url):
+            if not re.fullmatch(_COLLECTOR, url):
                 raise ConfigError(
                     f"{source}: expected a URL such as http://127.0.0.1:8787, found {_short(url)}; add the http://"
                 )

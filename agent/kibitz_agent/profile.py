@@ -24,9 +24,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from kibitz_agent.heap import HeapSummary
+if TYPE_CHECKING:
+    from kibitz_agent.heap import HeapSummary
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 

@@ -10,16 +10,19 @@ import os
 from _queue import SimpleQueue  # the one that no host has patched
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import kibitz_agent
 from kibitz_agent.aggregator import Batch
 from kibitz_agent.blobs import Blobs
 from kibitz_agent.config import Configuration, log
 from kibitz_agent.fleet import Identity
-from kibitz_agent.heap import HeapSummary
 from kibitz_agent.profile import Header, Overhead, Profile, merge
 from kibitz_agent.reporters import Reporter, ReportError
 from kibitz_agent.session import Clock
+
+if TYPE_CHECKING:
+    from kibitz_agent.heap import HeapSummary
 
 # A pending profile larger than this is sent although it is short.
 _MAX_PENDING_BYTES = 4 << 20

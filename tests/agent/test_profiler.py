@@ -377,6 +377,34 @@ def test_package_imports_nothing_heavy_by_itself():
     assert not {"logging", "json", "threading", "psutil", "kibitz_agent.profiler"} & set(out)
 
 
+def test_profiler_imports_nothing_that_only_a_report_needs():
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import kibitz_agent.profiler; print(*sys.modules)"
+    # Isolated: what an editable installation or a startup file imports is not ours.
+    command = [sys.executable, "-I", "-S", "-c", program, str(Path(kibitz_agent.__file__).parent.parent)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    imported = set(told.stdout.split())
+    assert "kibitz_agent.sampler" in imported
+    late = {
+        "hashlib",
+        "json",
+        "socket",
+        "ssl",
+        "http.client",
+        "psutil",
+        "subprocess",
+        "asyncio",
+        "zlib",
+        "random",
+    }
+    assert not imported & late
+    assert not imported & {
+        "kibitz_agent.heap",
+        "kibitz_agent.census",
+        "kibitz_agent.wire",
+        "kibitz_agent.revision",
+    }
+
+
 FORKS = """
 import warnings
 warnings.simplefilter("error")
