@@ -11,9 +11,6 @@ from kibitz_server.store import StoredFinding
 ANOMALY = "anomaly"
 ROSE, FELL = "rose", "fell"
 GONE = "gone"
-FEEDBACK = "feedback"
-POSITIVE, NEGATIVE = "Positive", "Negative"
-SAME_MEANING = 0.5
 
 
 def anomaly(

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import flamegraph, query, settings, slices
+from kibitz_server import feedback, flamegraph, query, settings, slices
 from kibitz_server.api import checked_group_name, not_found, validation_error
+from kibitz_server.findings import ANOMALY
 from kibitz_server.store import Span, Store
 from kibitz_server.timerange import parse_range
 
@@ -141,6 +142,42 @@ def trends(name: str) -> Response:
 def findings(name: str) -> Response:
     """What was found in the group, the latest first."""
     return jsonify(findings=[asdict(finding) for finding in _store().findings(_known(name))])
+
+
+@api.get("/api/groups/<name>/anomalies")
+def anomalies(name: str) -> Response:
+    """The group's anomalies, in the order to show them; ``all=1``: those judged useless too.
+
+    With each: start, end, the reason in a sentence, and what was said of it, "" if nothing was.
+    """
+    found = [one for one in _store().findings(_known(name)) if one.kind == ANOMALY]
+    said = _store().document(name, feedback.DOCUMENT)
+    chosen = found if _number("all", 0, 0, 1) else feedback.shown(found, said)
+    rows = [
+        {
+            **asdict(one),
+            "id": feedback.instance_id(one),
+            "feedback": said.get(feedback.instance_id(one), {}).get("type", ""),
+        }
+        for one in chosen
+    ]
+    return jsonify(anomalies=rows)
+
+
+@api.post("/api/groups/<name>/anomalies/<identity>/feedback")
+def say_of_anomaly(name: str, identity: str) -> Response:
+    """Keep what is said of an anomaly: a JSON object with ``type``, Positive or Negative, and perhaps ``comment``."""
+    wanted = request.get_json(silent=True)
+    if not isinstance(wanted, dict) or not all(isinstance(value, str) for value in wanted.values()):
+        raise validation_error("the body must be a JSON object of texts, sent as application/json")
+    found = [one for one in _store().findings(_known(name)) if feedback.instance_id(one) == identity]
+    if not found:
+        raise not_found(f"no anomaly {identity[:40]} in the profiling group {name}")
+    try:
+        feedback.judge(_store(), found[0], wanted.get("type", ""), time.time(), wanted.get("comment", ""))
+    except feedback.FeedbackError as error:
+        raise validation_error(str(error)) from error
+    return jsonify(feedback=wanted["type"])
 
 
 @api.get("/api/groups/<name>/settings")

@@ -118,19 +118,6 @@ def _comparisons() -> tuple[tuple[str, str], ...]:
     return (*COMPARISONS, ("custom", label))
 
 
-@pages.get("/groups/<name>/findings")
-def group_findings_page(name: str) -> str:
-    """A group's findings."""
-    group = known_group(name)
-    return render_template("findings.html", group=group, findings=page_store().findings(group.name))
-
-
-@pages.get("/findings")
-def findings_page() -> str:
-    """All findings."""
-    return render_template("findings.html", group=None, findings=page_store().findings())
-
-
 @pages.get("/groups/<name>/profile.<suffix>")
 def export(name: str, suffix: str) -> Response:
     """The merged profile of a range as a file."""

@@ -6,26 +6,26 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kibitz_server import feedback
 from kibitz_server.api import not_found, validation_error
 from kibitz_server.api.aws import pages
 from kibitz_server.api.aws.collector import Collector
+from kibitz_server.feedback import instance_id
 from kibitz_server.findings import ANOMALY
 from kibitz_server.store import StoredFinding
 
 Params = Mapping[str, Any]
 
-FEEDBACK = "feedback"
 RECOMMENDATION = "recommendation"
 KEPT_S = 30 * 86_400.0
 HOUR_S, DAY_S = 3600.0, 86_400.0
-_LONGEST_COMMENT = 4096
 LOCALES = (
     "de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT", "ja-JP", "ko-KR", "pt-BR", "zh-CN", "zh-TW",
 )  # fmt: skip
 
 
 def get_recommendations(collector: Collector, given: Params) -> Params:
-    """What was found in [startTime, endTime). Texts are English whatever the locale."""
+    """What was found in [startTime, endTime), but for anomalies like those judged useless. Texts are English whatever the locale."""
     group, start, end = collector.group(given["profilingGroupName"]), given["startTime"], given["endTime"]
     _ordered(start, end)
     if given.get("locale", "en-US") not in LOCALES:
@@ -35,12 +35,12 @@ def get_recommendations(collector: Collector, given: Params) -> Params:
         for finding in collector.store.findings(group.name)
         if finding.start < end and finding.end >= start
     ]
-    feedback = collector.store.document(group.name, FEEDBACK)
+    said = collector.store.document(group.name, feedback.DOCUMENT)
     return {
         "profilingGroupName": group.name,
         "profileStartTime": start,
         "profileEndTime": end,
-        "anomalies": _anomalies((finding for finding in found if finding.kind == ANOMALY), feedback),
+        "anomalies": _anomalies((finding for finding in found if _is_shown(finding, said)), said),
         "recommendations": [_recommendation(finding) for finding in found if finding.kind == RECOMMENDATION],
     }
 
@@ -74,25 +74,23 @@ def get_findings_report_account_summary(collector: Collector, given: Params) -> 
 def submit_feedback(collector: Collector, given: Params) -> Params:
     """Keep what a person says of an anomaly; a later word replaces an earlier one."""
     group, instance = collector.group(given["profilingGroupName"]), given["anomalyInstanceId"]
-    if all(instance_id(finding) != instance for finding in collector.store.findings(group.name)):
+    found = [one for one in collector.store.findings(group.name) if instance_id(one) == instance]
+    if not found:
         raise not_found(f"no anomaly {instance} in the profiling group {group.name}")
-    comment = given.get("comment", "")
-    if len(comment) > _LONGEST_COMMENT:
-        raise validation_error(f"comment: at most {_LONGEST_COMMENT} characters")
-    said = {"type": given["type"], "comment": comment, "at": collector.clock()}
-    collector.change(group.name, FEEDBACK, lambda document: {**document, instance: said})
+    try:
+        feedback.judge(collector.store, found[0], given["type"], collector.clock(), given.get("comment", ""))
+    except feedback.FeedbackError as error:
+        raise validation_error(str(error)) from error
     return {}
 
 
-def instance_id(finding: StoredFinding) -> str:
-    """A finding's identity in the form AWS wants."""
-    try:
-        return str(uuid.UUID(hex=finding.id))
-    except ValueError:
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, finding.id))
+def _is_shown(finding: StoredFinding, said: Params) -> bool:
+    # One that was judged itself is told with what was said of it.
+    judged = instance_id(finding) in said
+    return finding.kind == ANOMALY and (judged or not feedback.muted(finding, said))
 
 
-def _anomalies(found: Iterable[StoredFinding], feedback: Params) -> list[Params]:
+def _anomalies(found: Iterable[StoredFinding], said: Params) -> list[Params]:
     by_frame: dict[str, list[StoredFinding]] = {}
     for finding in found:
         by_frame.setdefault(finding.frame, []).append(finding)
@@ -100,15 +98,15 @@ def _anomalies(found: Iterable[StoredFinding], feedback: Params) -> list[Params]
         {
             "metric": {"frameName": frame, "threadStates": [], "type": "AggregatedRelativeTotalTime"},
             "reason": findings[0].reason,
-            "instances": [_instance(finding, feedback) for finding in findings],
+            "instances": [_instance(finding, said) for finding in findings],
         }
         for frame, findings in by_frame.items()
     ]
 
 
-def _instance(finding: StoredFinding, feedback: Params) -> Params:
+def _instance(finding: StoredFinding, feedbacks: Params) -> Params:
     identity = instance_id(finding)
-    said = feedback.get(identity)
+    said = feedbacks.get(identity)
     return {
         "id": identity,
         "startTime": finding.start,
