@@ -106,6 +106,7 @@ def group_page(name: str) -> str:
         value=request.args.get("value", "wall"),
         query=request.query_string.decode("ascii", "replace"),
         exports=_EXPORT_TYPES,
+        collector=request.host_url.rstrip("/"),
         others=[other.name for other in page_store().groups()[:_MOST_OFFERED] if other.name != group.name],
         kept=[(key, text) for key, text in request.args.items(multi=True) if key not in _COMPARED],
     )
