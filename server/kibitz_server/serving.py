@@ -17,6 +17,7 @@ from waitress.server import create_server
 from kibitz_server import logs, memory, mounts, reviews, workers
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.auth.tokens import Token, Tokens, read_key
+from kibitz_server.channels.delivery import Announcer
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
 from kibitz_server.metrics import Metrics
@@ -74,8 +75,10 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
             clear_untrusted_proxy_headers=True,
         )
         jobs = Jobs(store, config.detection_interval_s)
+        announcer = Announcer(store)
         if number == 0:
             jobs.start()
+            announcer.start()
         if shared is None:
             _announce(config, listener)
         try:
@@ -88,6 +91,7 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
             server.task_dispatcher.shutdown(cancel_pending=False, timeout=_DRAIN_S)
             server.close()
             jobs.stop()
+            announcer.stop()
             for mount in mounted.values():
                 mount.close()
     return 0
