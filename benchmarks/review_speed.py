@@ -82,7 +82,7 @@ def commands(folder: Path, others: str) -> dict[str, list[str]]:
             [*python, "ruff", "check", "--no-cache", "--isolated", "--select", "ALL", "--exit-zero"],
         ),
         "bandit": ("bandit", [*python, "bandit", "-q", "-r"]),
-        "fixit": ("fixit", [*python, "fixit.cli", "lint"]),
+        "fixit": ("fixit", [*python, "fixit", "lint"]),
         "pylint": ("pylint", [*python, "pylint", "--disable=all", "--enable=E,W", "--exit-zero"]),
     }
     return found | {name: command for name, (module, command) in tools.items() if has(others, module)}

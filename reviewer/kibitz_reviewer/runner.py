@@ -298,6 +298,8 @@ def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[
     # Forking is quick, but only safe while this process has one thread.
     forks = sys.platform == "linux" and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if forks else "spawn")
+    if forks:
+        _prepare()
     lost: list[Target] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         running: dict[Future[Review], list[Target]] = {
@@ -319,6 +321,16 @@ def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[
                 yield Review(
                     problems=[Problem(target.path, "reviewing it ended the process; left out", broken=True)]
                 )
+
+
+def _prepare() -> None:
+    """Load what every worker needs, so that they are born with it, and keep the collector from looking at it in each."""
+    from kibitz_reviewer.dataflow import analysis, models  # noqa: F401 - the first is only loaded
+
+    all_rules()
+    models.standard_models()
+    gc.collect()
+    gc.freeze()
 
 
 def _review_chunk(targets: list[Target], cache: Cache | None) -> Review:

@@ -67,7 +67,7 @@ class Analysis(Calls):
         """Look at every entry of ``module``; findings are in ``flows``, what is harmless in ``verdicts``."""
         home = self.info(module)
         entries = Entries(module, self.workspace, self.models)
-        self._entries = entries.found
+        self._entries = self.letting_in[home.path] = entries.found
         if not self._entries and not entries.module_level:
             return
         self.load(home)

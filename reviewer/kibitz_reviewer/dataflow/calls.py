@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 
+from kibitz_reviewer.dataflow.entries import Entries
 from kibitz_reviewer.dataflow.library import Library
 from kibitz_reviewer.dataflow.machine import MAX_DEPTH, Activation
 from kibitz_reviewer.dataflow.program import ClassInfo, FunctionInfo, ModuleInfo
@@ -34,8 +36,8 @@ RECORDS = (
     "attrs.frozen",
 )
 MAX_SAME = 2
-#: How deep calls are followed that carry nothing from outside: far enough to see what they make.
-MAX_PLAIN_DEPTH = 2
+#: How deep calls are followed that carry nothing: to see what they make, or, where something comes in there, further.
+PLAIN_DEPTH, SOURCE_DEPTH = 1, 2
 
 
 class Calls(Library):
@@ -46,7 +48,8 @@ class Calls(Library):
         self.flowing = Flowing()
         self._wanted: dict[int, bool] = {}
         self._mro: dict[ClassInfo, list[ClassInfo]] = {}
-        self._depth = 0
+        #: By file the functions in which something comes in from outside.
+        self.letting_in: dict[str, Mapping[ast.AST, object]] = {}
 
     # Calls
 
@@ -149,8 +152,9 @@ class Calls(Library):
         running = [each.function for each in self.stack]
         if len(self.stack) > MAX_DEPTH or running.count(ref.info) >= MAX_SAME:
             return UNKNOWN
-        plain_depth = MAX_PLAIN_DEPTH if self._is_used(node) else 1
-        if len(self.stack) > plain_depth and not self._carries(ref, args, keywords):
+        if len(self.stack) > (SOURCE_DEPTH if self._lets_in(ref) else PLAIN_DEPTH) and not self._carries(
+            ref, args, keywords
+        ):
             return UNKNOWN
         if ref.info in running:
             # Another turn of a recursion: with the constants known it might never come to its end.
@@ -163,9 +167,13 @@ class Calls(Library):
             self.memo[key] = result
         return result
 
-    def _is_used(self, node: ast.AST) -> bool:
-        """Whether anything is done with what a call gives."""
-        return not isinstance(self.here.home.module.parent(node), ast.Expr)
+    def _lets_in(self, ref: FunctionRef) -> bool:
+        """Whether something comes in from outside in the function itself."""
+        home = ref.info.module
+        if home.path not in self.letting_in:
+            entries = Entries(home.module, self.workspace, self.models)
+            self.letting_in[home.path] = entries.found
+        return ref.info.node in self.letting_in[home.path]
 
     def _carries(self, ref: FunctionRef, args: list[Value], keywords: dict[str, Value]) -> bool:
         """Whether anything that an outsider controls goes into a call."""

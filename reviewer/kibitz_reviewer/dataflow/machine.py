@@ -28,7 +28,7 @@ from kibitz_reviewer.engines.names import FUNCTIONS, Binding
 from kibitz_reviewer.finding import Step
 
 MAX_DEPTH = 8
-MAX_STEPS = 8_000
+MAX_STEPS = 6_000
 MAX_STEPS_OF_FILE = 150_000
 
 
