@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.lifetimes import stays_open
 
 #: What reads from what it is handed, and never closes it.
 READERS = frozenset(
@@ -41,6 +43,7 @@ def leaks_from(module: Module, assign: ast.Assign, name: str) -> bool:
         for n in ast.walk(function)
         if isinstance(n, ast.Name) and n.id == name and n.lineno >= assign.lineno
     ]
+    cleaned = False
     for use in uses:
         parent = module.parent(use)
         if isinstance(use.ctx, ast.Store):
@@ -60,10 +63,21 @@ def leaks_from(module: Module, assign: ast.Assign, name: str) -> bool:
         if parent.attr in ("close", "__exit__", "detach") and (
             _in_cleanup(module, use) or _follows(module, assign, use)
         ):
-            return False
+            cleaned = True
+            continue
         if parent.attr in ("close", "__exit__") and not isinstance(module.parent(parent), ast.Call):
             return False
-    return True
+    return not cleaned or stays_open(module, assign, name, functools.partial(_closes, name))
+
+
+def _closes(name: str, node: ast.AST) -> bool:
+    """Whether a node closes the variable ``name``."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in ("close", "__exit__", "detach")
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+    )
 
 
 def _in_cleanup(module: Module, node: ast.AST) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.lifetimes import stays_open
 from kibitz_reviewer.engines.scopes import held_in_with
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
@@ -123,11 +124,13 @@ class LockNotReleased(Rule):
             lock = ast.dump(call.func.value)
             releases = [each for each in module.within(function, ast.Call) if _releases(each, lock)]
             # A function that never releases hands the lock on: __enter__, acquire, or a callback gives it back.
-            if (
-                releases
-                and not any(_in_cleanup(module, each) for each in releases)
-                and not _is_brief(module, call, releases)
-            ):
+            if not releases:
+                continue
+            if any(_in_cleanup(module, each) for each in releases):
+                unsafe = _is_kept(module, call, lock)
+            else:
+                unsafe = not _is_brief(module, call, releases) or _is_kept(module, call, lock)
+            if unsafe:
                 yield self.finding(
                     module, call, "The lock stays taken if anything fails before `release`. Use `with`."
                 )
@@ -137,6 +140,17 @@ class LockNotReleased(Rule):
             return None
         held_in_with(node, repair)
         return None
+
+
+def _is_kept(module: Module, call: ast.Call, lock: str) -> bool:
+    """Whether the function may end normally with the lock still taken."""
+    statement = module.enclosing_statement(call)
+    name = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+
+    def gives_back(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and _releases(node, lock)
+
+    return statement is not None and stays_open(module, statement, name, gives_back)
 
 
 def _is_statement(module: Module, call: ast.Call) -> bool:

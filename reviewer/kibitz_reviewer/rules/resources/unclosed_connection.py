@@ -31,7 +31,6 @@ OPENERS = (
     "http.client.HTTPConnection",
     "http.client.HTTPSConnection",
     "zipfile.ZipFile",
-    "tarfile.open",
     "os.popen",
     "gzip.open",
     "bz2.open",
