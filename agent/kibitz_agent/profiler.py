@@ -223,12 +223,13 @@ class Profiler:
                 if self._in_child:
                     # A thread that forked ends the child by returning: no `atexit`, no signal, it is just not there any more.
                     wait_s = min(wait_s, _CHILD_LOOKS_S)
-                    self._stopping = self._stopping or is_abandoned()
+                    if is_abandoned():
+                        self._stopping = True
                 alarm.wait(0.0 if self._stopping else wait_s)
             if self._pausing and not self._stopping:
                 session.pause()
                 return
-            session.flush()
+            session.finish()
         except BaseException:
             session.close()
             raise

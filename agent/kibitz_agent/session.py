@@ -77,6 +77,7 @@ class Session:
         self._cpu_limit = CpuLimit(self._agent_cpu_ns, now_ns)
         self._thinning = 1
         self._resting = ""
+        self._is_old = False
         self._memory_checked_ns = self._began_ns = self._asked_ns = now_ns
         self._last_tick_ns: int | None = None
         self._begin(now_ns)
@@ -126,9 +127,16 @@ class Session:
         now_ns = self._clock.monotonic_ns()
         if self._aggregator.ticks:
             memory_bytes = max(self._peak_bytes, self._aggregator.memory_bytes)
-            batch = self._aggregator.cut()
+            batch, self._is_old = self._aggregator.cut(), True
             self._outlet.take(batch, self._header(now_ns, batch, memory_bytes))
         self._begin(now_ns)
+
+    def finish(self) -> None:
+        """The last flush. A session that was too short for its first look takes it now."""
+        if not self._is_old and not self._resting and not self.stopped and not self._aggregator.ticks:
+            self._sampler.rest()
+            self._tick(self._clock.monotonic_ns(), self._configuration.settings.max_stack_depth)
+        self.flush()
 
     def _begin(self, now_ns: int) -> None:
         self._began_ns = self._asked_ns = now_ns

@@ -268,3 +268,24 @@ def test_day_of_sampling_holds_no_more_than_an_hour_of_it():
     bench.run(23 * 3600)
     assert len(bench.basket.taken) == 288 or len(bench.basket.taken) == 287
     assert bench.session._aggregator.memory_bytes <= after_hour + 1000
+
+
+def test_session_too_short_for_its_first_look_takes_it_at_the_end():
+    bench = Bench(sampling_interval_ms=1000)
+    bench.session.finish()
+    ((batch, header),) = bench.basket.taken
+    assert (len(batch.samples), header.overhead.ticks) == (1, 1)
+
+
+def test_session_that_has_looked_takes_no_more_than_its_ticks():
+    bench = Bench(sampling_interval_ms=1000, reporting_interval_ms=2000)
+    bench.run(2.001)
+    bench.session.finish()
+    assert sum(header.overhead.ticks for _, header in bench.basket.taken) == bench.sampler.looks == 2
+
+
+def test_session_that_rests_takes_no_last_look():
+    bench = Bench({"KIBITZ_KILL_SWITCH": "1"}, sampling_interval_ms=1000)
+    bench.run(1)
+    bench.session.finish()
+    assert bench.basket.taken == []
