@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import tracemalloc
 import zlib
 
 import pytest
@@ -81,6 +82,32 @@ def test_altered_byte_is_refused_or_harmless(name, position, value):
     altered[position % len(altered)] = value
     with contextlib.suppress(IngestError):
         decode(bytes(altered))
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_no_altered_body_takes_much_memory(name):
+    decode, whole = BODIES[name]
+    inner = zlib.decompress(whole, wbits=31) if whole.startswith(b"\x1f\x8b") else whole
+
+    @given(
+        changes=st.dictionaries(st.integers(0, len(inner) - 1), st.integers(0, 255), min_size=1, max_size=6)
+    )
+    @settings(max_examples=150, deadline=None)
+    def altered(changes):
+        body = bytearray(inner)
+        for place, value in changes.items():
+            body[place] = value
+        tracemalloc.reset_peak()
+        with contextlib.suppress(IngestError):
+            decode(gzip.compress(body) if inner is not whole else bytes(body))
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+
+    decode(whole)  # what it imports and keeps is not the body's doing
+    tracemalloc.start()
+    try:
+        altered()
+    finally:
+        tracemalloc.stop()
 
 
 def test_pprof_gives_back_what_was_written():
