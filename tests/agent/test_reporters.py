@@ -240,9 +240,18 @@ def test_forked_childs_profile_ends_up_in_the_parents_file(tmp_path, monkeypatch
     monkeypatch.undo()
     ours.report(profile("m:late"))
     ours.close(1)
-    assert set(path.read_text().split()[::2]) == {"m:child", "m:late"} | (
-        {"m:parent"} & set(path.read_text().split())
-    )
+    assert sorted(path.read_text().splitlines()) == ["m:child 2", "m:late 2", "m:parent 2"]
+
+
+def test_profiles_of_an_id_that_comes_again_are_all_kept(tmp_path, monkeypatch):
+    path = tmp_path / "p.txt"
+    ours = FileReporter(path)
+    for name, process_id in (("m:first", 99_999_999), ("m:between", 99_999_998), ("m:second", 99_999_999)):
+        monkeypatch.setattr(os, "getpid", lambda process_id=process_id: process_id)
+        ours.report(profile(name))
+    monkeypatch.undo()
+    ours.close(1)
+    assert sorted(path.read_text().splitlines()) == ["m:between 2", "m:first 2", "m:second 2"]
 
 
 def test_file_that_cannot_be_written_is_a_report_error(tmp_path):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 SUPPORTED = (11, 12, 13, 14)
@@ -80,6 +81,19 @@ def test_attaches_to_a_program_of_any_version_in_any_state_and_leaves_it_unharme
         assert end(target)["beats"] > 10
 
 
+def test_visit_that_is_over_before_the_first_look_brings_a_profile_all_the_same(
+    targets: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "p.txt"
+    with running([sys.executable, str(targets / "attach" / "modes.py"), "busy"]) as target:
+        done = attach(
+            target.pid, "--duration", "0.001", "--sampling-interval-ms", "500", "--output", str(output)
+        )
+        assert done.returncode == 0, done.stderr
+        assert ":work" in output.read_text()
+        end(target)
+
+
 def test_leaves_no_threads_behind(targets: Path, tmp_path: Path) -> None:
     with running([sys.executable, str(targets / "attach" / "modes.py"), "sleeping"]) as target:
         before = len(list(Path(f"/proc/{target.pid}/task").iterdir()))
@@ -116,7 +130,7 @@ def test_interrupted_command_still_writes_what_was_sampled(targets: Path, tmp_pa
         )
         assert command.stderr is not None
         assert "attached" in command.stderr.readline()
-        time.sleep(0.5)
+        wait_until_worked(target.pid, 0.5)
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=60)
         assert command.returncode == 0, err
@@ -134,7 +148,7 @@ def test_target_that_ends_meanwhile_still_gives_its_profile(targets: Path, tmp_p
         )
         assert command.stderr is not None
         assert "attached" in command.stderr.readline()
-        time.sleep(0.5)
+        wait_until_worked(target.pid, 0.5)
         end(target)
         _, err = command.communicate(timeout=60)
         assert command.returncode == 0, err
@@ -195,7 +209,8 @@ def test_children_forked_while_attached_call_in_by_themselves(
         assert "attached to child" in command.stderr.readline()
         target.stdin.write("\n")
         target.stdin.flush()
-        time.sleep(1.5)
+        for child in psutil.Process(target.pid).children():
+            wait_until_worked(child.pid, 0.3)
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=60)
         assert command.returncode == 0, err
@@ -221,7 +236,7 @@ def test_agent_that_stays_reports_to_the_collector_until_detached(targets: Path,
         again = attach(target.pid, "--group", "attached", "--collector", url, "--duration", "0")
         assert again.returncode == 1
         assert "attached already" in again.stderr
-        time.sleep(1.2)
+        wait_until_worked(target.pid, 1.0)
         detached = subprocess.run(
             [*KIBITZ, "detach", str(target.pid)], capture_output=True, text=True, timeout=60, check=False
         )
@@ -250,7 +265,7 @@ def test_refuses_a_process_that_is_not_there() -> None:
 
 def test_refuses_what_is_not_python() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        time.sleep(0.2)
+        wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
         assert "is not CPython" in refused(process.pid)
         assert process.poll() is None
         process.kill()
@@ -323,6 +338,12 @@ os.setgid(65534)
 os.setuid(65534)
 sys.exit(attach.run(args))
 """
+
+
+def wait_until_worked(pid: int, cpu_s: float) -> None:
+    """Until the process has used that much CPU time from now on, however long a busy machine takes to give it."""
+    before = sum(psutil.Process(pid).cpu_times()[:2])
+    wait_until(lambda: sum(psutil.Process(pid).cpu_times()[:2]) - before >= cpu_s)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
