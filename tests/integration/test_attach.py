@@ -209,7 +209,10 @@ def test_children_forked_while_attached_call_in_by_themselves(
         assert "attached to child" in command.stderr.readline()
         target.stdin.write("\n")
         target.stdin.flush()
-        for child in psutil.Process(target.pid).children():
+        children = psutil.Process(target.pid).children
+        # Each with the attachment's thread and the two of the profiler that it started.
+        wait_until(lambda: sorted(child.num_threads() >= 4 for child in children()) == [True, True])
+        for child in children():
             wait_until_worked(child.pid, 0.3)
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=60)

@@ -185,6 +185,7 @@ class Session:
 
     def finish(self) -> None:
         """Ask every agent to stop and take in what it still sends."""
+        self.listener.accept_waiting()
         for pid, connection in list(self.listener.connections.items()):
             try:
                 channel.send(connection, channel.STOP)
