@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +25,27 @@ def missing(what: str) -> None:
     if IN_CI:
         pytest.fail(f"{what} is missing, and CI must have it")
     pytest.skip(f"{what} is missing")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A whole module that waits for a package, by ``importorskip``, must find it in CI."""
+    report = yield
+    _fail_where_an_import_was_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The same for one test."""
+    report = yield
+    _fail_where_an_import_was_skipped(report)
+    return report
+
+
+def _fail_where_an_import_was_skipped(report: pytest.CollectReport | pytest.TestReport) -> None:
+    if IN_CI and report.skipped and "could not import" in str(report.longrepr):
+        report.outcome, report.longrepr = "failed", f"{report.longrepr}, and CI must have it"
 
 
 @pytest.fixture(scope="session")
