@@ -5,12 +5,17 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from kibitz_server.retention import Retention
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8787
 STORE_FILE = "kibitz.sqlite"
+
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
+_LEAST_REPORTS_S = 25 * 3600
 
 
 class ConfigError(ValueError):
@@ -24,7 +29,7 @@ class Config:
     ``auto_create``: make a profiling group when an agent first speaks for it. ``store``: the address of a database, "" for
     a file in the data directory. ``has_tokens``: the store has tokens of its own; ``require_token``: ask for one on loopback
     too; ``workers``: processes that serve, each with so many ``threads``; ``secure_cookies``: browsers come by HTTPS, through a proxy; ``rate_per_s``: requests of one address, where a token
-    is needed; ``log_form``: text or json.
+    is needed; ``log_form``: text or json; ``retention``: how long what is kept.
     """
 
     data: Path
@@ -41,6 +46,7 @@ class Config:
     secure_cookies: bool = False
     rate_per_s: float = 500.0
     log_form: str = "text"
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def needs_token(self) -> bool:
@@ -63,6 +69,33 @@ def checked(config: Config) -> Config:
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"--port {config.port}: expected 0 (any free one) to 65535")
     return config
+
+
+def duration_s(text: str) -> float:
+    """``90m``, ``36h``, ``15d``, ``8w`` or ``3y`` in seconds; `ConfigError` on anything else."""
+    number, unit = text[:-1], text[-1:]
+    if (
+        unit not in _UNITS_S
+        or not number.isascii()
+        or not number.isdigit()
+        or not 0 < int(number[:9]) < 10**6
+    ):
+        raise ConfigError(f"{text[:20]!r}: expected a number and a unit, {', '.join(_UNITS_S)}, such as 15d")
+    return int(number) * _UNITS_S[unit]
+
+
+def retention_of(reports: str, five_minutes: str, hours: str, days: str) -> Retention:
+    """How long what is kept; `ConfigError` where what is coarser would be gone before what is finer."""
+    kept = Retention(*map(duration_s, (reports, five_minutes, hours, days)))
+    steps = (kept.reports_s, kept.five_minutes_s, kept.hours_s, kept.days_s)
+    if kept.reports_s < _LEAST_REPORTS_S:
+        raise ConfigError(
+            f"--keep-reports {reports}: expected 25h or more: reports may come a day late, and their tokens are known "
+            "for as long as they are kept"
+        )
+    if list(steps) != sorted(steps):
+        raise ConfigError("--keep-...: what is coarser must be kept at least as long: reports, 5m, 1h, 1d")
+    return kept
 
 
 def is_loopback(host: str) -> bool:

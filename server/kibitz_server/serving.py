@@ -105,7 +105,7 @@ def _announce(config: Config, listener: socket.socket) -> None:
 
 def _open(config: Config) -> SqlStore | ClickHouseStore:
     file = str(config.data / STORE_FILE)
-    return open_store(config.store or file, beside=file)
+    return open_store(config.store or file, config.retention, beside=file)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -86,3 +87,31 @@ def test_foreign_host_header_is_refused(collector):
         urllib.request.urlopen(request, timeout=10)
     with caught.value as error:
         assert error.code == 403
+
+
+def test_what_is_older_than_it_may_get_is_let_go(collector, make_profile, tmp_path):
+    from contextlib import closing
+
+    from kibitz_server.store import Span
+    from kibitz_server.store.sql import open_sqlite
+
+    day_s, now = 86_400.0, time.time()
+    for age in (1, 3, 8):
+        assert collector.post(make_profile({"m:a": age}, end=now - age * day_s), token=str(age)) == 204
+    assert collector.stop() == 0
+    collector.start("--keep-reports", "2d", "--keep-5m", "2d", "--keep-1h", "2d", "--keep-1d", "5d")
+
+    def kept():
+        with closing(open_sqlite(str(collector.data / "kibitz.sqlite"))) as store:
+            return store.samples(Span("shop", now - 30 * day_s, now)).values[:, 0].sum()
+
+    end = time.monotonic() + 120
+    while kept() != 4 and time.monotonic() < end:
+        time.sleep(0.2)
+    assert kept() == 4, "one of eight days is gone, three days are in the sum of their day"
+
+
+def test_wrong_time_to_keep_is_refused_with_a_reason(tmp_path):
+    done = serve("--port", "0", "--data", str(tmp_path), "--keep-5m", "soon")
+    assert done.returncode == 2
+    assert "15d" in done.stderr

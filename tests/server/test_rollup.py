@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from kibitz_agent.profile import Frame, Header, ProfileBuilder
 from kibitz_server import query
 from kibitz_server.jobs import Jobs
+from kibitz_server.retention import Retention
 from kibitz_server.store import Span
 from kibitz_server.store.cardinality import OTHER, Cardinality, CardinalityLimits
-from kibitz_server.store.rollup import Retention
 from kibitz_server.store.samples import cover
 from kibitz_server.store.sql import open_sqlite
 

@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from kibitz_agent.profile import Frame, Header, ProfileBuilder, ValueType
+from kibitz_server.retention import Retention
 from kibitz_server.store import Span, StoreError, maintenance
 from kibitz_server.store.clickhouse import copying
 from kibitz_server.store.clickhouse.connection import Connection, beside
 from kibitz_server.store.clickhouse.store import ClickHouseStore
 from kibitz_server.store.opening import open_sql, open_store
-from kibitz_server.store.rollup import Retention
 from kibitz_server.store.sql import SqlStore
 from kibitz_server.store.sqlite import sqlite_engine
 

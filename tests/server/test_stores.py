@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from kibitz_agent.profile import Frame, Header, ProfileBuilder, ValueType
 from kibitz_server import query
+from kibitz_server.retention import Retention
 from kibitz_server.store import Report, Span, Store, StoredFinding
 from kibitz_server.store.clickhouse.connection import Connection
 from kibitz_server.store.clickhouse.store import ClickHouseStore
 from kibitz_server.store.nodes import MOST_DEPTH
 from kibitz_server.store.opening import open_store
-from kibitz_server.store.rollup import Retention
 from kibitz_server.store.sql import open_sqlite
 
 KINDS = ("sqlite", "postgresql", "chdb", "clickhouse")

@@ -72,10 +72,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse agents of unknown profiling groups instead of making the group",
     )
 
+    for what, default, text in (
+        ("reports", "2d", "single reports"),
+        ("5m", "15d", "sums of 5 minutes"),
+        ("1h", "60d", "sums of an hour"),
+        ("1d", "3y", "sums of a day"),
+    ):
+        parser.add_argument(
+            f"--keep-{what}",
+            default=default,
+            dest=f"keep_{what}",
+            metavar="TIME",
+            help=f"how long {text} are kept (default {default})",
+        )
+
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. 0: ended on request, 2: could not start."""
-    from kibitz_server.config import Config, ConfigError, checked, default_data_dir, read_token
+    from kibitz_server.config import (
+        Config,
+        ConfigError,
+        checked,
+        default_data_dir,
+        read_token,
+        retention_of,
+    )
     from kibitz_server.serving import serve, tokens_of
     from kibitz_server.store import StoreError
 
@@ -96,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
                 workers=max(1, min(args.workers, 64)),
                 rate_per_s=max(1.0, args.rate_limit),
                 log_form=args.log_format,
+                retention=retention_of(args.keep_reports, args.keep_5m, args.keep_1h, args.keep_1d),
             )
         )
         return serve(config)

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from kibitz_server.retention import Retention
 from kibitz_server.store import StoreError
 from kibitz_server.store.clickhouse import connection
 from kibitz_server.store.clickhouse.store import ClickHouseStore
-from kibitz_server.store.rollup import Retention
 from kibitz_server.store.sql import SqlStore
 from kibitz_server.store.sqlite import sqlite_engine
 

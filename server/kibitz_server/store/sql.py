@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine, Row, RowMapping
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from kibitz_agent.profile import Header, Profile, ProfileError
+from kibitz_server.retention import Retention
 from kibitz_server.store import (
     Change,
     Dictionary,
@@ -36,7 +37,6 @@ from kibitz_server.store import (
 )
 from kibitz_server.store.dictionary import INSTANCE, GroupDictionary
 from kibitz_server.store.intake import Interned
-from kibitz_server.store.rollup import Retention
 from kibitz_server.store.sqlite import sqlite_engine
 from kibitz_server.store.writer import GroupWriter
 

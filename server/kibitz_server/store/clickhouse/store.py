@@ -17,6 +17,7 @@ import numpy as np
 from sqlalchemy.engine import Engine
 
 from kibitz_agent.profile import Profile, ProfileError
+from kibitz_server.retention import Retention
 from kibitz_server.store import (
     Change,
     Dictionary,
@@ -33,7 +34,7 @@ from kibitz_server.store.clickhouse.connection import Connection
 from kibitz_server.store.clickhouse.tree import GroupTree, hashed
 from kibitz_server.store.clickhouse.writing import Arrival, block, new_series, new_stacks
 from kibitz_server.store.nodes import DepthError, checked_depths
-from kibitz_server.store.rollup import Retention, horizon
+from kibitz_server.store.rollup import horizon
 from kibitz_server.store.samples import Cover
 from kibitz_server.store.sql import SqlStore
 from kibitz_server.store.writer import GroupWriter

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kibitz_server.store.rollup import Retention
+from kibitz_server.retention import Retention
 from kibitz_server.store.samples import STEPS_S
 
 VERSION = "1"
