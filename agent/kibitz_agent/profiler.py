@@ -93,12 +93,6 @@ class Profiler:
         return self._process_id == os.getpid() and any(worker.is_alive() for worker in self._workers)
 
     @property
-    def has_looked(self) -> bool:
-        """Whether the threads have been looked at since sampling began."""
-        session = self._session
-        return session is not None and session.has_looked
-
-    @property
     def _workers(self) -> list[Worker]:
         return [worker for worker in (self._sampling, self._sending) if worker is not None]
 

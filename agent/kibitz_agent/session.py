@@ -67,8 +67,6 @@ class Session:
     ) -> None:
         self.stopped = ""
         """Why sampling was switched off for good; empty while it goes on."""
-        self.has_looked = False
-        """Whether the threads have been looked at."""
         self._sampler, self._configuration, self._outlet, self._clock = sampler, configuration, outlet, clock
         self._aggregator = Aggregator(sampler)
         self._memory_bytes = memory_bytes
@@ -101,7 +99,6 @@ class Session:
         if now_ns >= self._schedule.due_ns:
             self._tick(now_ns, settings.max_stack_depth)
             self._brake(now_ns)
-        self.has_looked = self.has_looked or self._aggregator.ticks > 0
         if now_ns >= self._began_ns + settings.reporting_interval_ns and self._outlet.is_free:
             self.flush()
         return self._seconds_until_due(self._began_ns + settings.reporting_interval_ns)

@@ -25,12 +25,10 @@ from kibitz_agent.profile import Profile
 from kibitz_agent.profiler import Profiler
 from kibitz_agent.reporters import Reporter, ReportError
 from kibitz_agent.reporters.choose import reporter_to
-from kibitz_agent.unpatched import allocate_lock, monotonic, sleep
+from kibitz_agent.unpatched import allocate_lock
 
 _GRACE_S = 30.0
 _CONNECT_TIMEOUT_S = 10.0
-_FIRST_LOOK_S = 3.0
-_POLL_S = 0.01
 
 _lock = allocate_lock()
 _attached: list[Profiler] = []
@@ -130,17 +128,9 @@ def _profile(connection: socket.socket, options: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError, ValueError):
         channel.receive(connection)
     _following = None
-    _await_look(profiler)
     connection.settimeout(_CONNECT_TIMEOUT_S)
     stop()
     channel.send(connection, channel.GOODBYE, b"{}")
-
-
-def _await_look(profiler: Profiler) -> None:
-    """However short the visit and slow the machine, there is a profile: the first look may be late."""
-    until_s = monotonic() + _FIRST_LOOK_S
-    while profiler.is_running() and not profiler.has_looked and monotonic() < until_s:
-        sleep(_POLL_S)
 
 
 def _profiler(connection: socket.socket, options: Mapping[str, Any]) -> Profiler:
