@@ -7,10 +7,14 @@ intervals (1 s, 10 ms, 1 ms). Every round runs each profiler once, in random ord
 cell, as medians over the rounds, each against the run without a profiler of the same round:
 
     slowdown_percent         fewer rounds of work done in the same time
-    cpu_percent_of_core      CPU time spent beyond what the work took, by the host's process and the profiler's own
-    us_per_sample            the same per look that was asked for at a thread
+    work_percent             more CPU time for a round of work, on the thread that works
+    own_percent_of_core      CPU time of the profiler's own threads and process
+    own_us_per_sample        the same per look that was asked for at a thread
+    own_to_kibitz            the same beside Kibitz's, in the same round
 
-A profiler that cannot run here is named once, with its reason.
+The first two compare whole runs, and a busy machine makes noise of them; the others are measured by the kernel's clock of each
+thread. pyinstrument has no thread of its own: what it takes, it takes in the work's. A profiler that cannot run here is
+named once, with its reason.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ HOST = Path(__file__).resolve().parent / "hosts" / "overhead.py"
 WORKLOADS = ("busy", "threads", "mixed", "flask")
 PROFILERS = ("none", "kibitz", "aws", "pyinstrument", "py-spy", "austin")
 INTERVALS_MS = (1000, 10, 1)
+FIGURES = ("slowdown_percent", "work_percent", "own_percent_of_core", "own_us_per_sample", "own_to_kibitz")
 
 Figures = dict[str, float]
 
@@ -61,12 +66,18 @@ def able(folder: str) -> list[str]:
     return found
 
 
-def compared(cell: Figures, none: Figures, interval_ms: int, threads: int) -> tuple[float, float, float]:
-    """Slowdown in per cent, CPU in per cent of a core, microseconds per sample, against the run without a profiler."""
+def own_s(cell: Figures) -> float:
+    """CPU seconds a second that the profiler's own threads and process took."""
+    return max(0.0, cell["cpu"] - cell["work_cpu"] + cell["outside_cpu"]) / cell["wall"]
+
+
+def compared(cell: Figures, none: Figures, kibitz: Figures, looks_per_s: float) -> tuple[float, ...]:
+    """The five figures of one run, against those of the same round without a profiler and under Kibitz."""
     speed, plain = cell["rounds"] / cell["wall"], none["rounds"] / none["wall"]
-    beyond_s = cell["cpu"] + cell["outside_cpu"] - cell["rounds"] * none["cpu"] / none["rounds"]
-    samples = cell["wall"] * 1000 / interval_ms * threads
-    return 100 * (plain / speed - 1), 100 * beyond_s / cell["wall"], 1e6 * beyond_s / samples
+    work, plain_work = cell["work_cpu"] / cell["rounds"], none["work_cpu"] / none["rounds"]
+    own = own_s(cell)
+    ratio = own / own_s(kibitz) if own_s(kibitz) else 0.0
+    return 100 * (plain / speed - 1), 100 * (work / plain_work - 1), 100 * own, 1e6 * own / looks_per_s, ratio
 
 
 def measure(
@@ -79,14 +90,12 @@ def measure(
             cells[profiler].append(run(workload, profiler, interval_ms, seconds, folder))
     threads = 51 if workload == "threads" else 1
     for profiler in profilers[1:]:
-        pairs = zip(cells[profiler], cells["none"], strict=True)
-        figures = [compared(cell, none, interval_ms, threads) for cell, none in pairs]
-        slowdown, cpu, per_sample = (
-            round(statistics.median(column), 3) for column in zip(*figures, strict=True)
-        )
+        of_round = zip(cells[profiler], cells["none"], cells["kibitz"], strict=True)
+        figures = [compared(*runs, looks_per_s=threads * 1000 / interval_ms) for runs in of_round]
+        medians = [round(statistics.median(column), 3) for column in zip(*figures, strict=True)]
         line = {
             "benchmark": "agent_overhead", "workload": workload, "interval_ms": interval_ms, "profiler": profiler,
-            "slowdown_percent": slowdown, "cpu_percent_of_core": cpu, "us_per_sample": per_sample, "rounds": rounds,
+            **dict(zip(FIGURES, medians, strict=True)), "rounds": rounds,
         }  # fmt: skip
         print(json.dumps(line), flush=True)
 

@@ -1,17 +1,19 @@
 """A host under one profiler, for agent_overhead.py: ``python overhead.py WORKLOAD PROFILER INTERVAL_MS SECONDS FOLDER``.
 
-Works for that long, and prints one line of JSON: rounds of work done, wall and CPU seconds, samples if the profiler tells.
+Works for that long, and prints one line of JSON: rounds of work done, seconds, and CPU seconds of the process, of the thread
+that works, and of a profiler's process of its own, all three over the time of the work alone.
 """
 
 import datetime as dt
 import json
 import os
-import resource
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+import psutil
 
 WORKLOAD, PROFILER, INTERVAL_MS, SECONDS, FOLDER = (
     sys.argv[1],
@@ -20,6 +22,15 @@ WORKLOAD, PROFILER, INTERVAL_MS, SECONDS, FOLDER = (
     float(sys.argv[4]),
     sys.argv[5],
 )
+
+
+OUTSIDE = []
+
+
+def clocks():
+    """Seconds on the wall; CPU seconds of this process, of this thread, of the profiler's own process."""
+    outside = sum(sum(process.cpu_times()[:2]) for process in OUTSIDE)
+    return time.perf_counter(), time.process_time(), time.thread_time(), outside
 
 
 def deep(n, call):
@@ -123,6 +134,8 @@ def outside(*command):
     if started.poll() is not None:
         raise SystemExit(f"{command[0]}: {started.stderr.read().decode()[-300:]}")
 
+    OUTSIDE.append(psutil.Process(started.pid))
+
     def stop():
         started.send_signal(2)
         started.communicate(timeout=60)
@@ -157,20 +170,20 @@ def main():
     }.get(PROFILER, lambda: lambda: None)()
     deep(20, work)
     time.sleep(0.2)
-    rounds, begun, cpu = 0, time.perf_counter(), time.process_time()
+    rounds, before = 0, clocks()
+    until = before[0] + SECONDS
 
     def loop():
         nonlocal rounds
-        while time.perf_counter() - begun < SECONDS:
+        while time.perf_counter() < until:
             work()
             rounds += 1
 
     deep(20, loop)
-    wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    taken = [after - begun for after, begun in zip(clocks(), before, strict=True)]
     stop()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    outside_cpu = children.ru_utime + children.ru_stime
-    print(json.dumps({"rounds": rounds, "wall": wall, "cpu": cpu, "outside_cpu": outside_cpu}))
+    names = "wall", "cpu", "work_cpu", "outside_cpu"
+    print(json.dumps({"rounds": rounds, **dict(zip(names, taken, strict=True))}))
     sys.stdout.flush()
     os._exit(0)
 
