@@ -22,7 +22,7 @@ from sqlalchemy.engine import Engine
 
 from kibitz_server.auth import ROLES, Principal
 from kibitz_server.store import StoreError, schema
-from kibitz_server.store.sql import explained
+from kibitz_server.store.transactions import explained
 
 KEY_FILE = "secret.key"
 BEARER, AWS = "bearer", "aws"

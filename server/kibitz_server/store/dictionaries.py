@@ -1,14 +1,65 @@
-"""Dictionaries in the tables: every transaction that brings something new adds one chunk per kind."""
+"""Dictionaries in memory and in the tables: every transaction that brings something new adds one chunk per kind."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from kibitz_server.store import chunks, schema
 from kibitz_server.store.dictionary import GroupDictionary, Sizes
+
+
+class HeldDictionaries:
+    """The dictionaries that a process has in memory, by group. Everything but the lock itself is used with it held."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._held: dict[str, GroupDictionary] = {}
+
+    @property
+    def folds(self) -> int:
+        """How many label values the guards have folded since this process began."""
+        return sum(dictionary.cardinality.folds for dictionary in list(self._held.values()))
+
+    def get(self, group: str) -> GroupDictionary | None:
+        """What is in memory of a group, perhaps behind what the tables have."""
+        return self._held.get(group)
+
+    def empty(self, group: str) -> GroupDictionary:
+        """The dictionary of a group that is not in the tables."""
+        return self._held.setdefault(group, GroupDictionary())
+
+    def drop(self, group: str) -> None:
+        """Forget a group."""
+        with self.lock:
+            self._held.pop(group, None)
+
+    def current(self, connection: Connection, row: Row[Any]) -> GroupDictionary:
+        """The dictionary in memory if the tables have nothing it lacks; else it catches up. ``row``: the group's.
+
+        One that is ahead of the tables while they have grown otherwise has given ids that are somebody else's now.
+        """
+        identity = (row.id, row.created)
+        held = self._held.setdefault(row.name, GroupDictionary(identity))
+        held.identity = held.identity or identity
+        sizes = (row.frames, row.nodes, row.label_sets)
+        shrunk = any(have > there for have, there in zip(held.persisted, sizes, strict=True))
+        if held.identity == identity and held.persisted == sizes:
+            return held
+        if held.identity != identity or shrunk:
+            held = self._held[row.name] = GroupDictionary(identity)
+        if held.ahead:
+            held.roll_back()
+        load(connection, row.id, held)
+        if held.sizes != sizes:  # chunks were made one by another collector's compaction: read them all
+            held = self._held[row.name] = GroupDictionary(identity)
+            load(connection, row.id, held)
+        held.persisted = held.sizes
+        return held
 
 
 def load(connection: Connection, group_id: int, dictionary: GroupDictionary) -> None:

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from kibitz_server.store import StoreError, audit, dictionaries, migrations, schema
-from kibitz_server.store.sql import SqlStore, explained
+from kibitz_server.store.sql import SqlStore
 from kibitz_server.store.sqlite import sqlite_engine
+from kibitz_server.store.transactions import explained
 
 LOCK_FILE = "kibitz.lock"
 _PAGES_AT_ONCE = 1000

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row, RowMapping
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.exc import IntegrityError
 
 from kibitz_agent.profile import Header, Profile, ProfileError
 from kibitz_server.retention import Retention
@@ -25,9 +22,10 @@ from kibitz_server.store import (
     Samples,
     Span,
     StoredFinding,
-    StoreError,
     audit,
     dictionaries,
+    documents,
+    findings,
     intake,
     migrations,
     report_headers,
@@ -35,9 +33,11 @@ from kibitz_server.store import (
     samples,
     schema,
 )
+from kibitz_server.store.dictionaries import HeldDictionaries
 from kibitz_server.store.dictionary import INSTANCE, GroupDictionary
 from kibitz_server.store.intake import Interned
 from kibitz_server.store.sqlite import sqlite_engine
+from kibitz_server.store.transactions import WRITING, reading, writing
 from kibitz_server.store.writer import GroupWriter
 
 _HORIZONS = "horizons"
@@ -57,12 +57,9 @@ class SqlStore:
         self._engine = engine
         self._retention = retention or Retention()
         self._clock = clock
-        self._lock = (
-            threading.RLock()
-        )  # over the dictionaries in memory, never held while the disk is waited for
-        self._dictionaries: dict[str, GroupDictionary] = {}
+        self._held = HeldDictionaries()  # its lock is never held while the disk is waited for
         self._writer: GroupWriter[Interned] = GroupWriter(self._commit)
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             migrations.prepare(connection)
 
     @property
@@ -73,7 +70,7 @@ class SqlStore:
     @property
     def folds(self) -> int:
         """How many label values the guards have folded since this process began."""
-        return sum(dictionary.cardinality.folds for dictionary in list(self._dictionaries.values()))
+        return self._held.folds
 
     def add(self, group: str, profile: Profile, token: str, source: str) -> bool:
         """Keep ``profile`` durably; False if ``token`` was seen before in this group (nothing changes then)."""
@@ -102,9 +99,9 @@ class SqlStore:
         return outcomes
 
     def _interned(self, report: Report) -> Interned:
-        with self._lock:
+        with self._held.lock:
             # One that has fallen behind another collector's is noticed, and caught up with, when the report is written.
-            dictionary = self._dictionaries.get(report.group) or self._dictionary(report.group)
+            dictionary = self._held.get(report.group) or self._dictionary(report.group)
             return intake.interned(report, dictionary)
 
     def _commit(self, reports: Sequence[Interned]) -> list[bool]:
@@ -113,7 +110,7 @@ class SqlStore:
             by_group.setdefault(report.group, []).append(index)
         new = [False] * len(reports)
         persisted = []
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             for name in sorted(by_group):  # always in this order: two collectors cannot lock each other out
                 row = self._group_row(connection, name) or self._made_group(connection, name)
                 known = _known_tokens(connection, row.id, [reports[i].token for i in by_group[name]])
@@ -133,8 +130,8 @@ class SqlStore:
     def _insert_reports(
         self, connection: Connection, row: Row[Any], reports: list[Interned]
     ) -> tuple[GroupDictionary, tuple[int, int, int]]:
-        with self._lock:
-            dictionary = self._current(connection, row)
+        with self._held.lock:
+            dictionary = self._held.current(connection, row)
             for report in reports:
                 report.use(dictionary)  # another collector may have given ids meanwhile
             sizes = dictionaries.persist(connection, row.id, dictionary)
@@ -156,11 +153,11 @@ class SqlStore:
 
     def create_group(self, name: str, now: float) -> bool:
         """Make an empty group; False if it exists."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             if self._group_row(connection, name) is not None:
                 return False
         try:
-            with self._write() as connection:
+            with writing(self._engine) as connection:
                 if self._group_row(connection, name) is not None:
                     return False
                 connection.execute(schema.groups.insert().values(name=name, created=now))
@@ -171,7 +168,7 @@ class SqlStore:
 
     def delete_group(self, name: str) -> bool:
         """Forget a group and all that belongs to it; False if there is none."""
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             row = self._group_row(connection, name)
             if row is None:
                 return False
@@ -179,8 +176,7 @@ class SqlStore:
                 connection.execute(table.delete().where(table.c.group_id == row.id))
             connection.execute(schema.groups.delete().where(schema.groups.c.id == row.id))
             connection.commit()
-        with self._lock:
-            self._dictionaries.pop(name, None)
+        self._held.drop(name)
         return True
 
     def groups(self) -> list[Group]:
@@ -197,12 +193,12 @@ class SqlStore:
         query = sa.select(*columns).order_by(groups.c.last_seen.desc(), groups.c.name)
         if name is not None:
             query = query.where(groups.c.name == name)
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             return [Group(**row) for row in connection.execute(query).mappings()]
 
     def samples(self, span: Span, coarsest_s: float = 86_400.0) -> Samples:
         """All samples of the span's profiles; empty arrays when there are none."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             row = self._group_row(connection, span.group)
             if row is None:
                 return samples.joined([])
@@ -212,18 +208,18 @@ class SqlStore:
 
     def dictionary(self, group: str) -> Dictionary:
         """The group's call tree and label sets; grows, never changes."""
-        with self._lock:
+        with self._held.lock:
             return self._dictionary(group).snapshot()
 
     def watermark(self, group: str) -> int:
         """A number that grows with every profile added to the group."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             row = self._group_row(connection, group)
             return 0 if row is None else int(row.profiles)
 
     def roll_up(self, group: str) -> int:
         """Put some of a group's reports into their buckets, in one short transaction; how many there were."""
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             row = self._group_row(connection, group)
             if row is None:
                 return 0
@@ -233,7 +229,7 @@ class SqlStore:
 
     def expire(self, group: str) -> None:
         """Let go of what is kept long enough."""
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             row = self._group_row(connection, group)
             if row is None:
                 return
@@ -241,46 +237,35 @@ class SqlStore:
             # A clock that jumped back must not bring back what is gone.
             before = _horizons(connection, row.id)
             kept = {str(step): max(start, before.get(step, 0.0)) for step, start in horizons.items()}
-            _save_document(connection, row.id, _HORIZONS, kept)
+            documents.save(connection, row.id, _HORIZONS, kept)
             connection.commit()
 
     def save_findings(self, group: str, found: Sequence[StoredFinding]) -> None:
         """Add findings, or replace those of equal id."""
-        findings = schema.findings
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             row = self._group_row(connection, group) or self._made_group(connection, group)
-            for finding in found:
-                connection.execute(findings.delete().where(findings.c.id == finding.id))
-                connection.execute(findings.insert().values(_finding_row(row.id, finding)))
+            findings.save(connection, row.id, found)
             connection.commit()
 
     def findings(self, group: str | None = None) -> list[StoredFinding]:
         """Findings of one group or of all, the latest first."""
-        findings, groups = schema.findings, schema.groups
-        query = (
-            sa.select(findings, groups.c.name.label("group"))
-            .join(groups, groups.c.id == findings.c.group_id)
-            .order_by(findings.c.started.desc(), findings.c.id)
-        )
-        if group is not None:
-            query = query.where(groups.c.name == group)
-        with self._read() as connection:
-            return [_finding(row) for row in connection.execute(query).mappings()]
+        with reading(self._engine) as connection:
+            return findings.read(connection, group)
 
     def document(self, group: str, kind: str) -> Mapping[str, Any]:
         """What is kept beside a group's profiles under ``kind``; empty when nothing is."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             row = self._group_row(connection, group)
-            return {} if row is None else _document(connection, row.id, kind)
+            return {} if row is None else documents.read(connection, row.id, kind)
 
     def change_document(self, group: str, kind: str, change: Change) -> Mapping[str, Any] | None:
         """Replace a document by what ``change`` makes of it, in one transaction; None if there is no such group."""
-        with self._write() as connection:
+        with writing(self._engine) as connection:
             row = self._group_row(connection, group, lock=True)
             if row is None:
                 return None
-            body = change(_document(connection, row.id, kind))
-            _save_document(connection, row.id, kind, body)
+            body = change(documents.read(connection, row.id, kind))
+            documents.save(connection, row.id, kind, body)
             connection.commit()
         return body
 
@@ -291,12 +276,12 @@ class SqlStore:
 
     def headers(self, groups: Sequence[str], start: float, end: float, most: int) -> list[tuple[str, Header]]:
         """(group, header without its large parts) of reports that ended in [start, end): about ``most`` of them."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             return report_headers.read(connection, groups, start, end, most)
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             return audit.problems(connection)
 
     def close(self) -> None:
@@ -311,38 +296,13 @@ class SqlStore:
 
     def _dictionary(self, group: str) -> GroupDictionary:
         """The group's dictionary, up to date with the tables; call with the lock held."""
-        with self._read() as connection:
+        with reading(self._engine) as connection:
             row = self._group_row(connection, group)
-            if row is None:
-                return self._dictionaries.setdefault(group, GroupDictionary())
-            return self._current(connection, row)
-
-    def _current(self, connection: Connection, row: Row[Any]) -> GroupDictionary:
-        """The dictionary in memory if the tables have nothing it lacks; else it catches up.
-
-        One that is ahead of the tables while they have grown otherwise has given ids that are somebody else's now.
-        """
-        identity = (row.id, row.created)
-        held = self._dictionaries.setdefault(row.name, GroupDictionary(identity))
-        held.identity = held.identity or identity
-        sizes = (row.frames, row.nodes, row.label_sets)
-        shrunk = any(have > there for have, there in zip(held.persisted, sizes, strict=True))
-        if held.identity == identity and held.persisted == sizes:
-            return held
-        if held.identity != identity or shrunk:
-            held = self._dictionaries[row.name] = GroupDictionary(identity)
-        if held.ahead:
-            held.roll_back()
-        dictionaries.load(connection, row.id, held)
-        if held.sizes != sizes:  # chunks were made one by another collector's compaction: read them all
-            held = self._dictionaries[row.name] = GroupDictionary(identity)
-            dictionaries.load(connection, row.id, held)
-        held.persisted = held.sizes
-        return held
+            return self._held.empty(group) if row is None else self._held.current(connection, row)
 
     def _group_row(self, connection: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:
         query = sa.select(schema.groups).where(schema.groups.c.name == name)
-        if connection.info.get("writing") or lock:
+        if connection.info.get(WRITING) or lock:
             query = query.with_for_update()  # a no-op on SQLite, whose writers are alone anyway
         return connection.execute(query).one_or_none()
 
@@ -352,48 +312,12 @@ class SqlStore:
         assert row is not None
         return row
 
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with explained(), self._engine.connect() as connection:
-            # Take the write lock first: what is read inside must still hold when it is written.
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            connection.info["writing"] = True
-            try:
-                yield connection
-            finally:
-                connection.info.pop("writing", None)
-            connection.commit()
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with explained(), self._engine.connect() as connection:
-            if self._engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN")  # one state of the store for all that is read inside
-            else:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection
-            connection.rollback()
-
 
 def open_sqlite(
     path: str, retention: Retention | None = None, clock: Callable[[], float] = time.time
 ) -> SqlStore:
     """The embedded store in one file."""
     return SqlStore(sqlite_engine(path), retention, clock)
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Database errors as `StoreError`; a broken uniqueness rule stays what it is, its meaning is the caller's."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        raise StoreError(
-            f"the store cannot be used: {error.orig}. Is the disk full, read-only or damaged?"
-        ) from error
 
 
 def _known_tokens(connection: Connection, group_id: int, tokens: list[str]) -> set[str]:
@@ -403,44 +327,4 @@ def _known_tokens(connection: Connection, group_id: int, tokens: list[str]) -> s
 
 
 def _horizons(connection: Connection, group_id: int) -> dict[int, float]:
-    return {int(step): start for step, start in _document(connection, group_id, _HORIZONS).items()}
-
-
-def _document(connection: Connection, group_id: int, kind: str) -> Mapping[str, Any]:
-    documents = schema.documents
-    query = sa.select(documents.c.body).where(documents.c.group_id == group_id, documents.c.kind == kind)
-    body = connection.scalar(query)
-    return {} if body is None else json.loads(body)
-
-
-def _save_document(connection: Connection, group_id: int, kind: str, body: Mapping[str, Any]) -> None:
-    documents = schema.documents
-    connection.execute(documents.delete().where(documents.c.group_id == group_id, documents.c.kind == kind))
-    row = documents.insert().values(group_id=group_id, kind=kind, body=json.dumps(dict(body)))
-    connection.execute(row)
-
-
-def _finding_row(group_id: int, finding: StoredFinding) -> dict[str, Any]:
-    return {
-        "id": finding.id,
-        "group_id": group_id,
-        "kind": finding.kind,
-        "frame": finding.frame,
-        "started": finding.start,
-        "ended": finding.end,
-        "reason": finding.reason,
-        "details": json.dumps(dict(finding.details)),
-    }
-
-
-def _finding(row: RowMapping) -> StoredFinding:
-    return StoredFinding(
-        id=row["id"],
-        group=row["group"],
-        kind=row["kind"],
-        frame=row["frame"],
-        start=row["started"],
-        end=row["ended"],
-        reason=row["reason"],
-        details=json.loads(row["details"]),
-    )
+    return {int(step): start for step, start in documents.read(connection, group_id, _HORIZONS).items()}
