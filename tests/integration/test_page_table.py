@@ -234,3 +234,49 @@ def test_source_opens_on_the_forge_at_the_revision_of_the_profile(page, collecto
         page.keyboard.press("o")
     opened.value.wait_for_load_state()
     assert opened.value.url == f"{collector.url}/static/0123abcd/shop.search.py?line=1"
+
+
+def test_every_key_of_the_help_does_what_it_says(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement === globalThis.flameGraph.parts.input")
+    page.keyboard.type("ask")
+    page.keyboard.press("Escape")  # out of the field, back to the picture
+    assert page.evaluate("document.activeElement === globalThis.flameGraph.parts.canvas")
+    page.fill("input[type=search]", "stock:ask")
+    page.focus(".kb-canvas")
+    for key, place in (("n", 0), ("n", 1), ("n", 0), ("N", 1)):
+        page.keyboard.press(key)
+        assert page.evaluate("globalThis.flameGraph.matchAt") == place
+        assert page.evaluate("globalThis.flameGraph.selectedName()") == "shop.stock:ask"
+    assert "2 of 2 matches" in page.inner_text(".kb-found")
+    for key, view in (("2", "hotspots"), ("3", "inspect"), ("1", "overview")):
+        page.keyboard.press(key)
+        assert page.evaluate("globalThis.flameGraph.shape.view") == view
+        assert page.get_attribute(f"[data-view={view}]", "aria-pressed") == "true"
+    shown = page.locator(".kb-help").is_visible()
+    page.keyboard.press("?")
+    assert page.locator(".kb-help").is_visible() != shown
+    page.focus(".kb-canvas")
+    page.keyboard.press("Home")
+    page.keyboard.press("o")
+    assert "No address for this source is set" in page.inner_text(".kb-status")
+    with page.expect_navigation():
+        page.keyboard.press("d")
+    assert "compare=previous" in address(page)
+
+
+def test_tooltip_tells_samples_and_what_they_cost_where_that_is_known(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    page.evaluate("globalThis.flameGraph.payload.yearly_cost = { amount: 8000, currency: '$' }")
+    frame = page.evaluate(
+        "globalThis.flameGraph.visibleFrames().find((frame) => frame.name === 'shop.search:find')"
+    )
+    box = page.locator(".kb-canvas").bounding_box()
+    page.mouse.move(box["x"] + frame["x"] + frame["width"] / 2, box["y"] + frame["y"] + frame["height"] / 2)
+    page.wait_for_selector(".kb-tooltip:visible")
+    text = " ".join(page.inner_text(".kb-tooltip").split())
+    assert "Samples 40" in text
+    assert "Cost $4,000 a year" in text

@@ -53,7 +53,7 @@ export class MetricStrip {
         legend: { show: false },
         cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: LEAST_DRAG_PX } },
         scales: { y: { range: (_, low, high) => [0, Math.max(1, high)] } },
-        axes: [{ ...axis }, { ...axis, size: 64 }],
+        axes: [{ ...axis, size: 46 }, { ...axis, size: 64, space: 18 }],
         series: [{}, { stroke: colour("--link"), fill: `${colour("--link")}33`, width: 1.5, points: { show: false } }],
         hooks: { setSelect: [(plot) => this.dragged(plot)], draw: [(plot) => drawMarks(plot, series, colour)] },
       },
