@@ -4,32 +4,30 @@
 //
 // Works alone in a page of its own and inside another page; needs no network, no build step and no inline styles.
 
+import { stackText } from "./actions.js";
 import { visibleBoxes } from "./boxes.js";
 import { SPECIAL, themeColours } from "./colour.js";
 import { changesOf, compared } from "./compare.js";
-import { formatShare, formatValue, grouped, plainText } from "./format.js";
+import { formatValue } from "./format.js";
 import { functionRows } from "./functions.js";
 import { listen } from "./input.js";
-import { openMenu } from "./menu.js";
 import { Minimap } from "./minimap.js";
 import {
   decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, pathTo, slotAt, widestChild,
 } from "./model.js";
-import { ORIGINS, Origins, packageOf, sharesByOrigin } from "./origins.js";
+import { Origins } from "./origins.js";
 import { Outline } from "./outline.js";
 import { Painter } from "./painter.js";
-import { download, pngBlob, svgText } from "./picture.js";
 import { compileSearch, matchFrames, matchNodes, prepareSearch } from "./search.js";
 import { buildShell } from "./shell.js";
-import { sourceAddress } from "./source.js";
 import { markedNode, markedView, stateOf } from "./state.js";
-import { FunctionTable, make } from "./table.js";
+import { describe, showChips, showLegend, showMatches, showPath } from "./surroundings.js";
+import { FunctionTable } from "./table.js";
 import { fillTooltip, placeTooltip, sentence } from "./tooltip.js";
 import { VIEWS, treeInView, withOnly, withoutFrames } from "./views.js";
 
 const ZOOM_MS = 180;
 const TINY_PX = 24;
-const PATH_SHOWN = 5;
 const LEAST_VIEW = 1e-9;
 
 /**
@@ -98,7 +96,7 @@ export class FlameGraph {
     this.source = source;
     this.payload = payload;
     this.shapeTree(Math.max(0, source.values.findIndex(({ name }) => name === wanted)));
-    this.describe();
+    describe(this);
     this.showLayout();
   }
 
@@ -156,8 +154,8 @@ export class FlameGraph {
     if (origin) this.origins.known.set(part, origin);
     else this.origins.known.delete(part);
     this.painter.setOrigins(this.origins);
-    this.showChips();
-    this.showLegend();
+    showChips(this);
+    showLegend(this);
     this.mapDrawn = null;
     this.redraw();
     this.changed();
@@ -175,75 +173,7 @@ export class FlameGraph {
 
   /** The selected frame's stack as text, outermost first, a frame a line. */
   stackText() {
-    const nodes = pathTo(this.tree, Math.max(0, this.selected)).slice(this.tree.up ? 0 : 1);
-    const names = nodes.map((node) => plainText(this.tree.name[this.tree.frame[node]]));
-    const turned = this.shape.view === "hotspots" || this.tree.up?.[this.selected];
-    return (turned ? names.reverse() : names).join("\n");
-  }
-
-  copyStack() {
-    const told = (text) => (this.parts.status.textContent = text);
-    if (!navigator.clipboard) told("This page may not write to the clipboard: it was not loaded over HTTPS.");
-    else navigator.clipboard.writeText(this.stackText()).then(() => told("The stack was copied."), (error) => told(String(error)));
-  }
-
-  /** Opens the menu of the selected frame at a point of the window, or beside the frame. */
-  menu(point) {
-    const name = this.selectedName();
-    if (!name) return;
-    const { canvas, root } = this.parts;
-    const corner = canvas.getBoundingClientRect();
-    openMenu(root, point ?? { x: corner.left + 40, y: corner.top + 40 }, [
-      ["Zoom", () => this.zoom(this.selected)],
-      ["Inspect: callers and callees", () => this.show("inspect", name)],
-      ["Hide it and what it calls", () => this.hide(name)],
-      ["Search for it", () => this.search(name)],
-      ["Copy the stack", () => this.copyStack()],
-      ...this.sourceItems(),
-      ...this.originItems(name),
-    ], canvas);
-  }
-
-  sourceItems() {
-    return ["forge", "editor"].flatMap((where) => {
-      const address = this.sourceOf(where);
-      const label = where === "forge" ? "Open the source at this revision" : "Open the source in the editor";
-      return address ? [[label, () => open(address, "_blank", "noopener")]] : [];
-    });
-  }
-
-  originItems(name) {
-    const part = packageOf(name);
-    const frame = this.tree.frame[Math.max(0, this.selected)];
-    const now = this.origins.of(this.tree.name[frame], this.tree.file[frame]);
-    const shown = plainText(part, 40);
-    return [
-      ...(now === "own" ? [] : [[`Count ${shown} as my code`, () => this.setOrigin(part, "own")]]),
-      ...(now === "library" ? [] : [[`Count ${shown} as a library`, () => this.setOrigin(part, "library")]]),
-    ];
-  }
-
-  /** Where the selected frame's source can be opened: on the "forge" or in the "editor"; "" where nobody said how. */
-  sourceOf(where) {
-    const { tree, selected, payload, options: { source = {} } } = this;
-    if (selected < 0) return "";
-    const frame = tree.frame[selected];
-    const place = { file: tree.file[frame], line: tree.line[frame], revision: payload.revision, root: source.root };
-    return sourceAddress(source[where] ?? "", place);
-  }
-
-  /** Opens the selected frame's source, on the forge if that is known. */
-  openSource() {
-    const address = this.sourceOf("forge") || this.sourceOf("editor");
-    if (address) open(address, "_blank", "noopener");
-    else this.parts.status.textContent = "No address for this source is set: the group's settings say where it is.";
-  }
-
-  /** Saves what is shown, all levels of it, as "svg" or "png". */
-  async save(kind) {
-    const name = `${(this.payload.title || "flamegraph").replace(/[^\w.-]+/g, "_").slice(0, 80)}.${kind}`;
-    const blob = kind === "svg" ? new Blob([svgText(this)], { type: "image/svg+xml" }) : await pngBlob(this);
-    download(blob, name);
+    return stackText(this);
   }
 
   // A row of the table was picked.
@@ -256,42 +186,6 @@ export class FlameGraph {
       const node = below.find((child) => this.tree.frame[child] === row.frame);
       if (node !== undefined) this.reveal(node);
       else this.search(name);
-    }
-  }
-
-  showChips() {
-    const { chips, views } = this.parts;
-    for (const button of views.children) button.setAttribute("aria-pressed", String(button.dataset.view === this.shape.view));
-    chips.replaceChildren();
-    const told = { own: "my code", library: "a library" };
-    const { only } = this.shape;
-    const all = [
-      ...[...this.hidden].map((name) => [plainText(name, 80), `Show ${plainText(name, 200)} again`, () => this.unhide(name)]),
-      ...(only ? [[`only ${plainText(only, 80)}`, "Show all stacks again", () => this.keepOnly("")]] : []),
-      ...[...this.origins.known].map(([part, origin]) => [
-        `${plainText(part, 60)} is ${told[origin]}`, `Forget whose code ${plainText(part, 60)} is`, () => this.setOrigin(part, ""),
-      ]),
-    ];
-    chips.hidden = all.length === 0;
-    for (const [text, label, act] of all) {
-      const chip = make("button", "kb-chip", chips);
-      chip.type = "button";
-      chip.textContent = `${text} ×`;
-      chip.setAttribute("aria-label", label);
-      chip.addEventListener("click", act);
-    }
-  }
-
-  // Whose code the time is spent in, by the same colours.
-  showLegend() {
-    const { legend } = this.parts;
-    legend.replaceChildren();
-    if (!this.functions) return;
-    const shares = sharesByOrigin(this.base, this.functions, this.origins);
-    for (const [origin, title] of Object.entries(ORIGINS)) {
-      if (!(shares[origin] > 0)) continue;
-      const item = make("span", `kb-origin kb-${origin}`, legend);
-      item.textContent = `${title} ${formatShare(shares[origin], 1)}`;
     }
   }
 
@@ -319,7 +213,7 @@ export class FlameGraph {
     this.matched = matchFrames(this.tree, test);
     this.matches = matchNodes(this.layout, this.matched);
     this.matchAt = -1;
-    this.showMatches();
+    showMatches(this);
     this.showTable();
     this.changed();
   }
@@ -339,7 +233,7 @@ export class FlameGraph {
     const from = this.matchAt < 0 && by < 0 ? 0 : this.matchAt;
     this.matchAt = (from + by + nodes.length) % nodes.length;
     this.reveal(nodes[this.matchAt]);
-    this.showMatches();
+    showMatches(this);
   }
 
   /** Selects a node and makes sure it can be seen: scrolled to, and zoomed to when tiny or outside the view. */
@@ -371,7 +265,7 @@ export class FlameGraph {
     if (!keepSelection && this.selected >= 0) this.select(node);
     this.moveView({ start: this.layout.x[slot], end: this.layout.x[slot] + this.layout.total[slot] });
     this.scrollTo(node);
-    this.showPath();
+    showPath(this);
     this.changed();
   }
 
@@ -422,7 +316,7 @@ export class FlameGraph {
     if (!(view.end > view.start)) return;
     this.focus = this.nodeAround(view);
     this.moveView(view, !glide);
-    this.showPath();
+    showPath(this);
     this.changed();
   }
 
@@ -547,26 +441,9 @@ export class FlameGraph {
     return this.tree.values[this.layout.which].unit;
   }
 
-  describe() {
-    const { title, subtitle, notes, values } = this.parts;
-    title.textContent = plainText(this.payload.title || "Flame graph", 200);
-    subtitle.textContent = plainText(this.payload.subtitle || "", 500);
-    notes.replaceChildren();
-    for (const note of this.payload.notes ?? []) make("li", "", notes).textContent = plainText(note, 500);
-    values.replaceChildren();
-    for (const { name } of this.tree.values) {
-      const button = make("button", "kb-button", values);
-      button.type = "button";
-      button.textContent = plainText(name, 40);
-      button.dataset.value = name;
-      button.addEventListener("click", () => this.setValue(name));
-    }
-    values.hidden = this.tree.values.length < 2;
-  }
-
   showLayout() {
     const { canvas, values, empty, sizer } = this.parts;
-    this.showChips();
+    showChips(this);
     this.changes = changesOf(this.layout);
     for (const button of values.children) button.setAttribute("aria-pressed", String(button.dataset.value === this.value));
     const all = formatValue(this.layout.sum, this.unit);
@@ -587,23 +464,7 @@ export class FlameGraph {
   zoomQuietly(node) {
     const slot = this.layout.slot[node];
     this.moveView({ start: this.layout.x[slot], end: this.layout.x[slot] + (this.layout.total[slot] || 1) }, true);
-    this.showPath();
-  }
-
-  showMatches() {
-    const { found, next, previous, input } = this.parts;
-    const some = this.matchCount > 0;
-    next.disabled = previous.disabled = !some;
-    input.setAttribute("aria-invalid", String(Boolean(this.searchError)));
-    if (this.searchError) found.textContent = this.searchError;
-    else if (!this.matched) found.textContent = "";
-    else if (!some) found.textContent = "no match";
-    else {
-      const at = this.matchAt < 0 ? "" : `${this.matchAt + 1} of `;
-      const count = `${at}${grouped(this.matchCount)} ${this.matchCount === 1 ? "match" : "matches"}`;
-      found.textContent = `${count}, ${formatShare(this.matches.covered, this.layout.sum)}`;
-    }
-    this.redraw();
+    showPath(this);
   }
 
   // The picture first: the table is worked out once it has been presented.
@@ -627,34 +488,12 @@ export class FlameGraph {
     const fresh = !this.functions;
     this.functions ??= functionRows(this.base, this.layout, this.layout.which);
     if (fresh) {
-      this.showLegend();
+      showLegend(this);
       prepareSearch(this.base);
       if (this.selected < 0) this.outline.tell(this.layout, -1);
     }
     const sum = this.changes ? this.tree.values[this.layout.which].whole.after : this.layout.sum;
     this.table.show(this.base, this.functions, { unit: this.unit, sum, matched: this.matched, compares: Boolean(this.changes) });
-  }
-
-  showPath() {
-    const { path, reset } = this.parts;
-    const whole = this.target.end - this.target.start >= this.layout.sum;
-    reset.disabled = this.focus === 0 && whole;
-    if (this.pathShown === this.focus && this.pathLayout === this.layout) return;
-    [this.pathShown, this.pathLayout] = [this.focus, this.layout];
-    const nodes = pathTo(this.tree, this.focus);
-    const shown = nodes.length > PATH_SHOWN + 1 ? [nodes[0], -1, ...nodes.slice(-PATH_SHOWN)] : nodes;
-    path.replaceChildren();
-    for (const node of shown) {
-      if (node < 0) {
-        make("span", "kb-gap", path).textContent = `${nodes.length - PATH_SHOWN - 1} frames`;
-        continue;
-      }
-      const step = make("button", "kb-step", path);
-      step.type = "button";
-      step.textContent = node === 0 && !this.tree.up ? "all" : plainText(this.tree.name[this.tree.frame[node]], 80);
-      if (node === this.focus) step.setAttribute("aria-current", "location");
-      step.addEventListener("click", () => this.zoom(node));
-    }
   }
 
   moveView(target, atOnce = false) {

@@ -1,5 +1,7 @@
 // Pointer and keyboard: turns events into calls on the graph.
 
+import { copyStack, frameMenu, openSource, savePicture } from "./actions.js";
+
 const DRAG_PX = 4;
 
 /** Listens on the graph's elements; returns a function that stops listening. */
@@ -39,11 +41,11 @@ export function listen(graph) {
     const box = event.button === 2 ? graph.boxAt(event.offsetX, event.offsetY) : null;
     if (box && !box.narrow) graph.select(box.node);
     graph.hover(null);
-    graph.menu(event.button === 2 ? { x: event.clientX, y: event.clientY } : null);
+    frameMenu(graph, event.button === 2 ? { x: event.clientX, y: event.clientY } : null);
   });
   on(graph.parts.saves, "click", (event) => {
     const button = event.target.closest("[data-save]");
-    if (button) graph.save(button.dataset.save);
+    if (button) savePicture(graph, button.dataset.save);
   });
   on(reset, "click", () => graph.reset());
   on(document, "keydown", (event) => shortcut(graph, event));
@@ -103,9 +105,9 @@ function shortcut(graph, event) {
   else if (event.key === "?") graph.parts.help.hidden = !graph.parts.help.hidden;
   else if (event.key === "d" && graph.options.onCompare) graph.options.onCompare(graph);
   else if (event.key === "h") graph.hide(graph.selectedName());
-  else if (event.key === "c") graph.copyStack();
+  else if (event.key === "c") copyStack(graph);
   else if (event.key === "f") graph.keepOnly(graph.shape.only ? "" : graph.searchText);
-  else if (event.key === "o") graph.openSource();
+  else if (event.key === "o") openSource(graph);
   else if (event.key === "n") graph.step(1);
   else if (event.key === "N") graph.step(-1);
   else if (event.key === "Escape") graph.reset();
