@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -458,3 +458,34 @@ def test_threads_that_compete_for_the_lock_are_seen_waiting_for_it_and_a_lone_on
 
     assert watched(4) > 0.4
     assert watched(1) < 0.3
+
+
+def test_thread_among_many_idle_ones_that_moves_in_a_moment_is_seen_where_it_went(sampler):
+    def first():
+        ended.wait()
+
+    def second():
+        doze(0.5)
+
+    def both():
+        first()
+        second()
+
+    ended, ending = threading.Event(), threading.Event()
+    with ExitStack() as stack:
+        for number in range(30):
+            stack.enter_context(thread(ending.wait, f"idle {number}"))
+        stack.enter_context(thread(both, "mover"))
+        with Watch(sampler) as watch:
+            doze(0.5)
+            ended.set()
+            doze(0.5)
+        ending.set()
+    counts = {name: 0 for name in ("first", "second")}
+    for frames, count in watch.stacks(thread="mover").items():
+        for name in counts:
+            counts[name] += count * any(frame.endswith(f".{name}") for frame in frames)
+    assert min(counts.values()) > 0.5 * max(counts.values()), counts
+    # Every idle one is seen at every look, as often as the others.
+    each = [sum(watch.stacks(thread=f"idle {number}").values()) for number in range(30)]
+    assert min(each) > 0.9 * max(each) > 50
