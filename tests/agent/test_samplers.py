@@ -481,7 +481,7 @@ def test_thread_among_many_idle_ones_that_moves_in_a_moment_is_seen_where_it_wen
             ended.set()
             doze(0.5)
         ending.set()
-    counts = {name: 0 for name in ("first", "second")}
+    counts = dict.fromkeys(("first", "second"), 0)
     for frames, count in watch.stacks(thread="mover").items():
         for name in counts:
             counts[name] += count * any(frame.endswith(f".{name}") for frame in frames)
