@@ -139,8 +139,8 @@ def test_planted_step_is_on_the_findings_page_and_a_flat_function_is_not(page, c
 
     hour = int(time.time() // 3600) * 3600
     for back in range(20, 0, -1):
-        slow = 300 if back <= 3 else 100
-        stacks = {"m:main;m:steady": 500, "m:main;m:stepped": slow, "m:main;m:rest": 400 - (slow - 100)}
+        slow = 300 if back <= 6 else 100
+        stacks = {"m:main;m:steady": 500, "m:main;m:stepped": slow, "m:main;m:rest": 400}
         assert collector.post(make_profile(stacks, end=hour - back * 3600 + 1800)) == 204
     store = open_sqlite(str(collector.data / "kibitz.sqlite"))
     found = detect_group(store, "shop", time.time())
@@ -149,15 +149,15 @@ def test_planted_step_is_on_the_findings_page_and_a_flat_function_is_not(page, c
     page.goto(f"{collector.url}/findings")
     text = page.inner_text("main")
     assert "m:stepped" in text
-    assert "rose from 10.0% to 30.0%" in text
+    assert "rose from 10.0% to 25.0%" in text
     assert "m:steady" not in text
     # What it took from others may be named too, in either order.
     page.locator("li", has_text="m:stepped rose").locator("text=flame graph of that time").click()
     page.wait_for_selector(".kb-canvas")
     assert page.input_value("input[type=search]") == "m:stepped"
     shown = page.evaluate("[globalThis.flameGraph.payload.start, globalThis.flameGraph.payload.end]")
-    assert shown == [hour - 3 * 3600, hour]
-    assert page.evaluate("globalThis.flameGraph.matchShare") == pytest.approx(0.3, abs=0.01)
+    assert shown == [hour - 6 * 3600, hour]
+    assert page.evaluate("globalThis.flameGraph.matchShare") == pytest.approx(0.25, abs=0.01)
 
 
 def test_tooltip_tells_what_is_under_the_pointer(page, collector, make_profile):
