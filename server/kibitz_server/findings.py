@@ -9,6 +9,7 @@ from dataclasses import replace
 from kibitz_server.store import StoredFinding
 
 ANOMALY = "anomaly"
+HEAP = "heap"
 ROSE, FELL = "rose", "fell"
 GONE = "gone"
 
@@ -48,6 +49,46 @@ def anomaly(
             "seen_share": seen,
             "revision": revision,
             "metric": "self" if own else "total",
+        },
+    )
+
+
+def heap_growth(
+    *,
+    group: str,
+    kind: str,
+    instance: str,
+    start: float,
+    end: float,
+    counts: tuple[float, float, float],
+    bytes_per_hour: float,
+    live: tuple[float, float],
+) -> StoredFinding:
+    """A type ``kind`` of which ever more objects live in a process between two times in epoch seconds.
+
+    ``counts``: more of them an hour, with the bounds of that; ``live``: all objects' bytes then and now. The id is made of
+    group and type: other processes that leak the same are the same finding.
+    """
+    more, low, high = counts
+    before, after = (size / 2**20 for size in live)
+    where = f" in {instance}" if instance else ""
+    return StoredFinding(
+        id=_identity(HEAP, group, kind),
+        group=group,
+        kind=HEAP,
+        frame=kind,
+        start=start,
+        end=end,
+        reason=(
+            f"{kind} grows steadily{where}: {more:,.0f} more objects an hour (surely {low:,.0f} to {high:,.0f}); "
+            f"its heap went from {before:,.1f} to {after:,.1f} MiB."
+        ),
+        details={
+            "instance": instance,
+            "objects_per_hour": more,
+            "objects_per_hour_low": low,
+            "objects_per_hour_high": high,
+            "bytes_per_hour": bytes_per_hour,
         },
     )
 

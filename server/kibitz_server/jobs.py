@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from kibitz_server import anomalies
+from kibitz_server import anomalies, heap_growth
 from kibitz_server.store import Store
 
 log = logging.getLogger("kibitz.server")
@@ -51,8 +51,18 @@ class Jobs:
                     self._store.save_findings(group.name, found)
             except Exception:
                 log.exception("anomaly detection failed for group %s", group.name)
+            self._judge_heap(group.name)
             if self._stop.is_set():
                 return
+
+    def _judge_heap(self, group: str) -> None:
+        keeper = heap_growth.keeps_heaps(self._store)
+        try:
+            found = heap_growth.detect_group(keeper, group, self._clock()) if keeper is not None else []
+            if found:
+                self._store.save_findings(group, found)
+        except Exception:
+            log.exception("judging the heaps of group %s failed", group)
 
     def roll_up(self) -> None:
         """Roll up all that waits, in short transactions between which reports are written; then let go of what is old."""

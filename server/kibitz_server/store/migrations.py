@@ -91,10 +91,19 @@ def _add_tokens(connection: Connection) -> None:
     schema.tokens.create(connection, checkfirst=True)
 
 
+def _add_heaps(connection: Connection) -> None:
+    schema.heaps.create(connection, checkfirst=True)
+
+
 _LOCK = 0x6B696269  # any number, the same for all collectors
 
 # From which version, what to do to get to the next.
-STEPS: dict[int, Callable[[Connection], None]] = {1: _add_documents, 2: _pack_dictionaries, 3: _add_tokens}
+STEPS: dict[int, Callable[[Connection], None]] = {
+    1: _add_documents,
+    2: _pack_dictionaries,
+    3: _add_tokens,
+    4: _add_heaps,
+}
 
 
 def version(connection: Connection) -> int:

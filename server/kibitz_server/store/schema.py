@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 4
+VERSION = 5
 
 metadata = MetaData()
 
@@ -107,6 +107,19 @@ findings = Table(
     Column("details", Text, nullable=False),
 )
 
+# What reports said of their process's heap, beside them: it is charted over longer than single reports are kept.
+heaps = Table(
+    "heaps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _group_id(nullable=False),
+    Column("taken", Double, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("heaps_by_time", "group_id", "taken"),
+)
+
 documents = Table(
     "documents",
     metadata,
@@ -127,4 +140,4 @@ tokens = Table(
     Column("created", Double, nullable=False),
 )
 
-OF_GROUP = (documents, findings, buckets, profiles, chunks)
+OF_GROUP = (heaps, documents, findings, buckets, profiles, chunks)

@@ -26,6 +26,7 @@ from kibitz_server.store import (
     dictionaries,
     documents,
     findings,
+    heaps,
     intake,
     migrations,
     report_headers,
@@ -35,6 +36,7 @@ from kibitz_server.store import (
 )
 from kibitz_server.store.dictionaries import HeldDictionaries
 from kibitz_server.store.dictionary import INSTANCE, GroupDictionary
+from kibitz_server.store.heaps import StoredHeap
 from kibitz_server.store.intake import Interned
 from kibitz_server.store.sqlite import sqlite_engine
 from kibitz_server.store.transactions import WRITING, reading, writing
@@ -138,6 +140,7 @@ class SqlStore:
             instances = dictionary.cardinality.count(INSTANCE)
         now = self._clock()
         connection.execute(schema.profiles.insert(), [intake.row(row.id, report, now) for report in reports])
+        heaps.insert(connection, row.id, [report.profile.header for report in reports])
         groups, headers = schema.groups, [report.profile.header for report in reports]
         first = min(header.start_ns for header in headers) / 1e9
         last = max(header.end_ns for header in headers) / 1e9
@@ -234,6 +237,7 @@ class SqlStore:
             if row is None:
                 return
             horizons = rollup.expire(connection, row.id, self._clock(), self._retention)
+            heaps.expire(connection, row.id, self._clock() - self._retention.five_minutes_s)
             # A clock that jumped back must not bring back what is gone.
             before = _horizons(connection, row.id)
             kept = {str(step): max(start, before.get(step, 0.0)) for step, start in horizons.items()}
@@ -278,6 +282,21 @@ class SqlStore:
         """(group, header without its large parts) of reports that ended in [start, end): about ``most`` of them."""
         with reading(self._engine) as connection:
             return report_headers.read(connection, groups, start, end, most)
+
+    def heaps(self, span: Span, most: int = heaps.MOST) -> list[StoredHeap]:
+        """What the span's reports said of their heaps, in their order in time: about ``most`` of them."""
+        with reading(self._engine) as connection:
+            row = self._group_row(connection, span.group)
+            return [] if row is None else heaps.read(connection, row.id, span, most)
+
+    def keep_heaps(self, group: str, headers: Sequence[Header]) -> None:
+        """Keep what the headers of a known group's reports, which are kept elsewhere, say of heaps."""
+        if any(header.heap is not None for header in headers):
+            with writing(self._engine) as connection:
+                row = self._group_row(connection, group)
+                if row is not None:
+                    heaps.insert(connection, row.id, headers)
+                    connection.commit()
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""

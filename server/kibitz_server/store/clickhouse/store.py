@@ -33,6 +33,7 @@ from kibitz_server.store.clickhouse import reading, tables
 from kibitz_server.store.clickhouse.connection import Connection
 from kibitz_server.store.clickhouse.tree import GroupTree, hashed
 from kibitz_server.store.clickhouse.writing import Arrival, block, new_series, new_stacks
+from kibitz_server.store.heaps import MOST, StoredHeap
 from kibitz_server.store.nodes import DepthError, checked_depths
 from kibitz_server.store.rollup import horizon
 from kibitz_server.store.samples import Cover
@@ -128,6 +129,8 @@ class ClickHouseStore:
                         )
                     new.append((id(report), report.token not in known))
                     known.add(report.token)
+                fresh = {at for at, is_new in new if is_new}
+                self._beside.keep_heaps(name, [one.profile.header for one in own if id(one) in fresh])
         is_new = dict(new)
         return [is_new[id(report)] for report in reports]
 
@@ -273,6 +276,10 @@ class ClickHouseStore:
         """Findings of one group or of all, the latest first."""
         return self._beside.findings(group)
 
+    def heaps(self, span: Span, most: int = MOST) -> list[StoredHeap]:
+        """What the span's reports said of their heaps, in their order in time: about ``most`` of them."""
+        return self._beside.heaps(span, most)
+
     def document(self, group: str, kind: str) -> Mapping[str, Any]:
         """What is kept beside a group's profiles under ``kind``; empty when nothing is."""
         return self._beside.document(group, kind)
@@ -287,8 +294,8 @@ class ClickHouseStore:
         return 0
 
     def expire(self, group: str) -> None:
-        """Nothing to do: ClickHouse lets go of what is old."""
-        del group
+        """Let go of old heap summaries; ClickHouse does so with samples by itself."""
+        self._beside.expire(group)
 
     def check(self) -> list[str]:
         """What is wrong with the store, in sentences; empty when it is sound."""
