@@ -130,6 +130,7 @@ def test_person_logs_in_and_out(browser, tokens):
     assert secret not in cookie
     assert browser.get("/", headers=html).status_code == 200
     assert browser.put("/api/groups/g/settings", json={}).status_code == 403
+    assert 'action="/logout"' in browser.get("/").text
     browser.post("/logout")
     assert browser.get("/", headers=html).status_code == 302
     browser.post("/login", data={"token": secret})
