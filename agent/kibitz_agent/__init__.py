@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kibitz_agent.profiler import Profiler, start, stop
+    from kibitz_agent.profiler import Profiler
+    from kibitz_agent.starting import start, stop
     from kibitz_agent.tags import tag
 
     __version__: str
 
 __all__ = ["Profiler", "start", "stop", "tag"]
+
+_HOMES = {"Profiler": "profiler", "start": "starting", "stop": "starting", "tag": "tags"}
 
 
 def _version() -> str:
@@ -31,9 +34,9 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = _version()
     elif name in __all__:
-        from kibitz_agent import profiler, tags
+        from importlib import import_module
 
-        value = getattr(tags if name == "tag" else profiler, name)
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

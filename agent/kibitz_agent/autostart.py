@@ -47,10 +47,10 @@ def is_wanted(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
 def _begin() -> None:
     if not is_wanted(sys.orig_argv, os.environ):
         return
-    from kibitz_agent import profiler
+    from kibitz_agent import starting
     from kibitz_agent.config import group_name
 
-    profiler.start(group_name(None) or group_of(sys.orig_argv))
+    starting.start(group_name(None) or group_of(sys.orig_argv))
 
 
 _begin()

@@ -130,7 +130,7 @@ def begin(options: Options | None) -> None:
 def _start(options: Options) -> None:
     import logging
 
-    from kibitz_agent import profiler
+    from kibitz_agent import profiler, starting
     from kibitz_agent.config import Configuration, collector_url, group_name
     from kibitz_agent.fleet import identify
 
@@ -141,7 +141,7 @@ def _start(options: Options) -> None:
         logging.getLogger("kibitz").setLevel(logging.INFO)
     configuration = Configuration(options.settings)
     if not options.output and not options.summary:
-        profiler.start(
+        starting.start(
             group_name(options.group or None), collector_url(options.collector or None), **options.settings
         )
         return

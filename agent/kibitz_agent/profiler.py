@@ -20,12 +20,11 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from kibitz_agent.config import ConfigError, Configuration, Settings, collector_url, group_name, log
+from kibitz_agent.config import Configuration, Settings, log
 from kibitz_agent.fleet import Identity
 from kibitz_agent.limits import usable_memory_bytes
 from kibitz_agent.native import best_sampler
 from kibitz_agent.own_threads import is_abandoned
-from kibitz_agent.profile import Profile
 from kibitz_agent.reporters import Reporter
 from kibitz_agent.sampler import Sampler
 from kibitz_agent.scheduler import Alarm
@@ -35,8 +34,6 @@ from kibitz_agent.worker import Worker
 
 STOP_TIMEOUT_S = 5.0
 """How long the end of the host may be held up, at most, by the last report."""
-
-DEFAULT_COLLECTOR = "http://127.0.0.1:8787"
 
 _RETRY_S = 60.0
 # How often a forked child is looked at for whether anybody is left in it but the agent.
@@ -345,59 +342,3 @@ def _after_fork_in_child() -> None:
     for profiler in list(_running):
         with suppress(Exception):
             profiler.begin_in_child()
-
-
-_started: Profiler | None = None
-
-
-def start(group: str | None = None, collector: str | None = None, **settings: Any) -> Profiler:
-    """Profile this process into ``group`` of the collector at ``collector``, and return the `Profiler`.
-
-    Both are otherwise taken from the environment (KIBITZ_GROUP, KIBITZ_COLLECTOR), the collector at last from its
-    default, http://127.0.0.1:8787. ``settings`` are those of `config.Settings`. Never raises: what is wrong is logged,
-    and the profiler returned is not running. Starting twice returns the profiler that runs.
-    """
-    global _started
-    if _started is not None and _started.is_running():
-        log.info("kibitz runs already; this start changes nothing")
-        return _started
-    try:
-        _started = _assembled(group, collector, settings)
-    except Exception as error:
-        log.warning("kibitz is not started: %s", error if isinstance(error, ConfigError) else repr(error))
-        _started = Profiler(_Nowhere(), Identity(), Settings(enabled=False))
-    _started.start()
-    return _started
-
-
-def stop(timeout_s: float = STOP_TIMEOUT_S) -> None:
-    """End what `start` began and report what was seen; see `Profiler.stop`."""
-    if _started is not None:
-        _started.stop(timeout_s)
-
-
-def _assembled(group: str | None, collector: str | None, settings: dict[str, Any]) -> Profiler:
-    from kibitz_agent import fleet
-    from kibitz_agent.reporters.choose import reporter_to
-
-    name, url = group_name(group), collector_url(collector)
-    if not name:
-        raise ConfigError(
-            "group: expected a profiling group's name, found none; pass group= or set KIBITZ_GROUP"
-        )
-    identity = fleet.identify(name)
-    reporter = reporter_to(url or DEFAULT_COLLECTOR, identity)
-    return Profiler(reporter, identity, Configuration(settings))
-
-
-class _Nowhere:
-    """The reporter of a profiler that could not be set up."""
-
-    def configure(self) -> None:
-        return None
-
-    def report(self, profile: Profile) -> None:
-        pass
-
-    def close(self, timeout_s: float) -> None:
-        pass
