@@ -29,6 +29,8 @@ def added_imports(module: Module, wanted: Iterable[tuple[str, str | None]], end:
         text = f"from {owner} import {name}" if name else f"import {owner}"
         at = _place(module)
         alone = not any(isinstance(s, ast.Import | ast.ImportFrom) for s in module.tree.body)
+        if alone and 1 < at <= len(module.lines) and not module.line(at).strip():
+            at += 1  # below the blank line under the docstring
         edits.append(Edit(at, at - 1, text + end * 2 if alone else text + end))
     return _merged(edits)
 
