@@ -52,6 +52,8 @@ class TensorflowUnseeded(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
+        if re.search(r"(?:^|/)(?:tests?/|test_)|_test\.py$", module.path):
+            return
         if not module.imported & {"tensorflow", "keras"} or module.words & {
             "set_seed",
             "set_random_seed",

@@ -69,7 +69,10 @@ class TorchMissingEval(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
-        if "torch" not in module.imported:
+        # What Keras calls a model asks for its mode with each call.
+        if "torch" not in module.imported or any(
+            name.partition(".")[0] == "keras" for name in module.imported
+        ):
             return
         for function in module.nodes(*FUNCTIONS):
             text = ast.unparse(function)
