@@ -367,11 +367,19 @@ def test_a_frames_own_code_is_told_from_what_it_calls(store):
 
 
 def test_what_went_with_its_moved_caller_is_left_out():
-    callers = np.array([-1, 0, 0, 1])
+    callers = np.array([-1, 0, 0, 1, 3])
     found = [Deviation(1, 9, 14, 0.3, 0.2, -0.1), Deviation(2, 9, 14, 0.0, 0.1, 0.1)]
-    below = Deviation(3, 9, 14, 0.2, 0.1, -0.1)
+    below = Deviation(4, 9, 14, 0.2, 0.1, -0.1)
     assert callees_moved([*found, below], callers) == []
     assert callees_moved([found[1], below], callers) == [found[1], below]
+
+
+def test_what_a_large_caller_lost_is_set_against_what_its_neighbour_gained():
+    callers = np.array([-1, 0, 1, 0])
+    lost, gained = Deviation(2, 9, 14, 0.02, 0.01, -0.01), Deviation(3, 9, 14, 0.0, 0.01, 0.01)
+    assert callees_moved([lost, gained], callers) == []
+    grown = Deviation(1, 9, 14, 0.4, 0.45, 0.05)
+    assert callees_moved([grown, gained], callers) == [grown, gained]
 
 
 def test_what_was_over_two_days_ago_is_not_news(store):

@@ -33,12 +33,12 @@ def test_steps_are_found_and_noise_is_not(quality: ModuleType) -> None:
 def test_large_steps_are_found_within_half_an_hour(quality: ModuleType) -> None:
     figures = quality.large_steps(range(2), frames=2000)
     assert figures["kibitz.plus_50_percent_found_in_30_min"] >= 0.95
-    assert figures["kibitz.fast_false_alarms_per_1000_frame_weeks"] <= 10
+    assert figures["kibitz.fast_false_alarms_per_1000_frame_weeks"] <= 5  # of 571
 
 
 def test_a_cause_is_one_alarm_and_a_refactor_none(quality: ModuleType) -> None:
     figures = quality.planted(range(30))
-    assert figures["kibitz.one_alarm_per_cause"] >= 0.85
+    assert figures["kibitz.one_alarm_per_cause"] >= 0.9
     assert figures["kibitz.cause_named"] >= 0.9
-    assert figures["kibitz.refactors_silent"] >= 0.9
+    assert figures["kibitz.refactors_silent"] >= 0.93
     assert figures["three_sigmas.refactors_silent"] < 0.5

@@ -35,7 +35,11 @@ def callees_moved(found: Sequence[Deviation], callers: Ints) -> list[Deviation]:
     of_frame = _by_frame(found)
     beside: dict[int, list[int]] = {}
     for at, deviation in enumerate(found):
-        beside.setdefault(int(callers[deviation.frame]), []).append(at)
+        caller = int(callers[deviation.frame])
+        beside.setdefault(caller, []).append(at)
+        # A large caller hides what one of its callees lost: that one is beside the caller's own neighbours, too.
+        if caller >= 0 and not any(_together(found[other], deviation) for other in of_frame.get(caller, ())):
+            beside.setdefault(int(callers[caller]), []).append(at)
     moved: set[int] = set()
     for caller, together in beside.items():
         if caller >= 0:

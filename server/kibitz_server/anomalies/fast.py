@@ -19,6 +19,7 @@ class FastThresholds:
     """``ratio``: how many times the usual the slots together must be, ``each``: and every one of them.
 
     ``least_change``: of the whole application; ``sigmas``: standard deviations of counting and of the series' own straying;
+    ``sigmas_of_lowest``: of the lower half of the slots alone;
     ``least_samples``: in every slot.
     """
 
@@ -26,6 +27,7 @@ class FastThresholds:
     each: float = 1.25
     least_change: float = 0.0015
     sigmas: float = 5.0
+    sigmas_of_lowest: float = 4.0
     least_samples: int = 100
 
 
@@ -46,4 +48,7 @@ def large_steps(
     least = np.maximum(usual + np.maximum(limits.least_change, limits.sigmas * scale), limits.ratio * usual)
     far = np.flatnonzero((mean >= least) & (shares.min(axis=1) >= limits.each * usual))
     sure = by_chance(mean[far], usual[far], float(whole)) >= limits.sigmas
+    # A burst fills some of the slots: the lowest half must be sure by itself.
+    lowest = np.sort(shares[far], axis=1)[:, : SLOTS // 2].mean(axis=1)
+    sure &= by_chance(lowest, usual[far], whole / 2) >= limits.sigmas_of_lowest
     return far[sure]
