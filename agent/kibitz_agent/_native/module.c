@@ -1,5 +1,6 @@
 /* kibitz_agent._native._sampler: the Python face of the sampling thread. One sampler a process, main interpreter only. */
 #include "clock.h"
+#include "lists.h"
 #include "memory.h"
 #include "sampler.h"
 
@@ -194,27 +195,6 @@ static PyObject *native_adopt(PyObject *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-static PyObject *codes_list(const kb_codes *codes) {
-    PyObject *list = PyList_New(codes->count);
-    for (uint32_t i = 0; list && i < codes->count; i++) {
-        const kb_code *entry = &codes->entries[i];
-        PyObject *pair = Py_BuildValue("NK", kb_codes_describe(codes, entry), (unsigned long long)entry->globals);
-        if (!pair) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, i, pair);
-    }
-    return list;
-}
-
-static PyObject *threads_list(const kb_threads *threads) {
-    PyObject *list = PyList_New(threads->count);
-    for (uint32_t i = 0; list && i < threads->count; i++) {
-        PyObject *pair = Py_BuildValue("kk", threads->threads[i].ident, threads->threads[i].native_id);
-        if (!pair) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, i, pair);
-    }
-    return list;
-}
-
 PyDoc_STRVAR(mark_doc, "mark(frame, tags)\n--\n\nHave samples of stacks with this frame carry `tags`; 0 takes them away.");
 
 static PyObject *native_mark(PyObject *self, PyObject *args) {
@@ -236,7 +216,7 @@ static PyObject *native_threads(PyObject *self, PyObject *unused) {
     kb_sampler *sampler = opened();
     if (!sampler) return NULL;
     pthread_mutex_lock(&sampler->tick_lock);
-    PyObject *list = threads_list(&sampler->threads);
+    PyObject *list = kb_list_of_threads(&sampler->threads);
     pthread_mutex_unlock(&sampler->tick_lock);
     return list;
 }
@@ -265,26 +245,7 @@ PyDoc_STRVAR(leaves_doc, "leaves() -> list\n--\n\nThe functions that samples sin
 static PyObject *native_leaves(PyObject *self, PyObject *unused) {
     (void)self, (void)unused;
     kb_sampler *sampler = opened();
-    if (!sampler) return NULL;
-    pthread_mutex_lock(&sampler->tick_lock);
-    const kb_trie *trie = &sampler->trie;
-    PyObject **found = malloc((trie->sample_count + 1) * sizeof *found);
-    size_t count = 0;
-    for (uint32_t i = 0; found && i < trie->sample_count; i++) {
-        PyObject *code = sampler->codes.entries[trie->nodes[trie->samples[i].node].code].code;
-        if (code && (!count || found[count - 1] != code)) {
-            Py_INCREF(code);
-            found[count++] = code;
-        }
-    }
-    pthread_mutex_unlock(&sampler->tick_lock);
-    PyObject *list = found ? PyList_New((Py_ssize_t)count) : PyErr_NoMemory();
-    for (size_t i = 0; i < count; i++) {
-        if (list) PyList_SET_ITEM(list, (Py_ssize_t)i, found[i]);
-        else Py_DECREF(found[i]);
-    }
-    free(found);
-    return list;
+    return sampler ? kb_list_of_leaves(sampler) : NULL;
 }
 
 PyDoc_STRVAR(drain_doc,
@@ -306,7 +267,7 @@ static PyObject *native_drain(PyObject *self, PyObject *unused) {
     PyObject *result = Py_BuildValue(
         "y#y#NN", (char *)sampler->trie.nodes, (Py_ssize_t)(sampler->trie.node_count * sizeof(kb_node)),
         (char *)sampler->trie.samples, (Py_ssize_t)(sampler->trie.sample_count * sizeof(kb_sample)),
-        codes_list(&sampler->codes), threads_list(&sampler->threads));
+        kb_list_of_codes(&sampler->codes), kb_list_of_threads(&sampler->threads));
     if (result) replaced = reset(sampler);
     pthread_mutex_unlock(&sampler->tick_lock);
     kb_codes_free(&replaced);

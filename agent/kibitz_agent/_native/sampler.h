@@ -39,6 +39,8 @@ typedef struct {
 } kb_sampler;
 
 bool kb_sampler_init(kb_sampler *sampler, const kb_settings *settings, PyInterpreterState *interpreter);
+/* In loop.c. */
+void kb_sampler_init_stop(kb_sampler *sampler);
 bool kb_sampler_pace(kb_sampler *sampler, uint64_t interval_ns, int max_depth); /* at any time; false: no memory */
 int kb_sampler_start(kb_sampler *sampler);  /* 0, or an errno */
 void kb_sampler_orphan(kb_sampler *sampler); /* in a forked child, which has no such thread */
