@@ -22,6 +22,7 @@ from typing import Any
 
 from kibitz_agent.config import Configuration, Settings, log
 from kibitz_agent.fleet import Identity
+from kibitz_agent.interpreters import is_closed
 from kibitz_agent.limits import usable_memory_bytes
 from kibitz_agent.native import best_sampler
 from kibitz_agent.own_threads import is_abandoned
@@ -100,6 +101,11 @@ class Profiler:
         """
         if self.is_running():
             return True
+        if is_closed():
+            log.info(
+                "kibitz is not started: an interpreter with a lock of its own lets no daemon threads run"
+            )
+            return False
         if self._process_id not in (0, os.getpid()):
             self._session = None
             self._identity = replace(self._identity, process_id=os.getpid())

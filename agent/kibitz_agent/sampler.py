@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import NamedTuple, Protocol
 
-from kibitz_agent import threads
+from kibitz_agent import interpreters, threads
 from kibitz_agent.calltree import CallTree
 from kibitz_agent.native_calls import CALLS
 from kibitz_agent.own_threads import OWN
@@ -157,7 +157,7 @@ _SEEN_BYTES = (
 
 
 class PythonSampler(AskedSampler):
-    """Samples with ``sys._current_frames``, under the GIL, on the thread that calls it; that one is left out.
+    """Samples with `interpreters.frames`, under the GIL, on the thread that calls it; that one is left out.
 
     CPU time comes from the threads' own clocks. Threads without one share what the process used beyond that, evenly
     among those that moved and never more than passed; ``estimates_cpu`` says whether this ever was so.
@@ -171,7 +171,7 @@ class PythonSampler(AskedSampler):
 
     def __init__(
         self,
-        current_frames: Callable[[], dict[int, FrameType]] = sys._current_frames,  # noqa: SLF001
+        current_frames: Callable[[], dict[int, FrameType]] = interpreters.frames,
         clock_of: Callable[[int], int | None] = threads.cpu_clock,
         read_cpu_ns: Callable[[int], int] = threads.read_cpu_ns,
         name_of: Callable[[int], str] = threads.thread_name,

@@ -14,6 +14,7 @@ from functools import partial
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, NamedTuple
 
+from kibitz_agent import interpreters
 from kibitz_agent.profile import TASK
 
 _MAX_CHAIN = 1000
@@ -160,7 +161,7 @@ def _running_loops() -> Iterator[object]:
     if events is None or runners is None:
         return
     forever, run = events.BaseEventLoop.run_forever.__code__, runners.Runner.run.__code__
-    for top in sys._current_frames().values():  # noqa: SLF001
+    for top in interpreters.frames().values():
         frame: FrameType | None = top
         while frame is not None:
             if frame.f_code is forever:

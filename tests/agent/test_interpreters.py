@@ -1,0 +1,80 @@
+"""Sub-interpreters beside the agent, and the agent in one of them, in real processes of every version."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+import kibitz_agent
+from kibitz_agent import interpreters
+
+PATHS = os.pathsep.join(str(Path(module.__file__ or "").parent.parent) for module in (kibitz_agent, psutil))
+PRELUDE = """
+import sys
+try: import _interpreters as interpreters
+except ImportError: import _xxsubinterpreters as interpreters
+"""
+BESIDE = """
+import threading, time
+from kibitz_agent import interpreters as ours
+ended, looks = threading.Event(), []
+def look():
+    while not ended.is_set(): looks.append(len(ours.frames()))
+watcher = threading.Thread(target=look)
+watcher.start()
+for _ in range(20):
+    one = interpreters.create()
+    interpreters.run_string(one, "import json; sum(range(50000))")
+    interpreters.destroy(one)
+before = len(looks)
+while len(looks) < before + 100: time.sleep(0.001)
+ended.set(); watcher.join()
+print(looks[-1])
+"""
+WITHIN = """
+one = interpreters.create()
+interpreters.run_string(one, '''
+import kibitz_agent
+profiler = kibitz_agent.start("g", "http://127.0.0.1:9", sampling_interval_ms=1)
+sum(range(1000000))
+kibitz_agent.stop()
+print("running", profiler.is_running(), flush=True)
+''')
+interpreters.destroy(one)
+print("ended", flush=True)
+"""
+
+
+def execute(program: str, python: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-W", "ignore", "-c", PRELUDE + program],
+        env={**os.environ, "PYTHONPATH": PATHS}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+# 3.11 hangs on its own account, when any other thread is busy; all interpreters have one lock there.
+@pytest.mark.parametrize("minor", [12, 13, 14])
+def test_interpreters_that_come_and_go_are_not_crashed_by_looks(minor, interpreter):
+    done = execute(BESIDE, interpreter(minor))
+    assert (done.returncode, done.stderr) == (0, "")
+    # Once they are gone, threads are seen again, where that can be known.
+    assert done.stdout == ("2\n" if minor >= 13 else "0\n")
+
+
+@pytest.mark.parametrize("minor", [11, 12, 13, 14])
+def test_agent_within_one_neither_speaks_nor_holds_it_up(minor, interpreter):
+    done = execute(WITHIN, interpreter(minor))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "running False\nended\n", "")
+
+
+@pytest.mark.parametrize(("others", "seen"), [(0, True), (1, False)])
+def test_threads_are_looked_at_while_there_is_one_interpreter(others, seen, monkeypatch):
+    monkeypatch.setitem(sys.modules, "_interpreters", SimpleNamespace(list_all=lambda: [0] * (1 + others)))
+    assert (threading.get_ident() in interpreters.frames()) == seen
