@@ -271,19 +271,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     args = parser.parse_args()
     seeds = range(3 if args.quick else args.seeds)
-    parts = (
-        lambda: steps(seeds),
-        lambda: large_steps(range(max(1, len(seeds) // 4))),
-        lambda: {
-            f"{name} (spikes of a whole hour)": value
-            for name, value in large_steps(range(max(1, len(seeds) // 25)), burst_slots=SLOTS_AN_HOUR).items()
-        },
-        lambda: planted(seeds),
-        speed,
-    )
-    for part in parts:
-        for name, value in part().items():
-            print(json.dumps({"figure": name, "value": round(value, 4), "seeds": len(seeds)}), flush=True)
+    fewer, few = range(max(1, len(seeds) // 4)), range(max(1, len(seeds) // 25))
+    show(steps(seeds), len(seeds))
+    show(large_steps(fewer), len(fewer))
+    whole_hours = large_steps(few, burst_slots=SLOTS_AN_HOUR)
+    show({f"{name} (spikes of a whole hour)": value for name, value in whole_hours.items()}, len(few))
+    show(planted(seeds), len(seeds))
+    show(speed(), 1)
+
+
+def show(figures: dict[str, float], seeds: int) -> None:
+    """A line each."""
+    for name, value in figures.items():
+        print(json.dumps({"figure": name, "value": round(value, 4), "seeds": seeds}), flush=True)
 
 
 if __name__ == "__main__":

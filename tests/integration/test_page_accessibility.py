@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 AXE = "axe-core@4.10.3"
-PATHS = ["/", "/findings", "/groups/shop/summary", "/groups/shop/settings", "/groups/shop/findings"]
+PATHS = [
+    "/",
+    "/findings",
+    "/groups/shop/summary",
+    "/groups/shop/settings",
+    "/groups/shop/findings",
+    "/groups/shop/heap",
+    "/groups/shop/channels",
+]
 EXPLORE = ["", "?view=hotspots", "?view=inspect&inspect=shop.stock:ask", "?compare=previous", "?search=stock"]
 
 
