@@ -1,0 +1,1 @@
+"""The catalogue: a pattern a file, each with its own proof."""

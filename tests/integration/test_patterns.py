@@ -1,0 +1,53 @@
+"""Every pattern speaks of a real program that has the problem, sampled, and not of its repair."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kibitz_agent.profile import Profile
+from kibitz_server.recommendations import calls_of_profile, recommend
+from kibitz_server.recommendations.catalogue import built_in
+from kibitz_server.recommendations.files import read_profile
+from kibitz_server.recommendations.pattern import GIL, Pattern
+
+TARGETS = Path(__file__).parents[1] / "targets"
+AGENT = Path(__file__).parents[2] / "agent"
+PATTERNS = built_in()
+
+
+def test_every_program_belongs_to_a_pattern() -> None:
+    programs = {path.stem for path in (TARGETS / "patterns").glob("*.py")}
+    assert programs == {pattern.id for pattern in PATTERNS}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.id)
+def test_a_pattern_speaks_of_the_wasteful_program_and_not_of_the_repaired(
+    pattern: Pattern, tmp_path: Path
+) -> None:
+    program = TARGETS / "patterns" / f"{pattern.id}.py"
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(TARGETS / "patterns_runner.py"),
+        str(program),
+        str(tmp_path),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(AGENT)}
+    subprocess.run(command, check=True, timeout=120, env=environment)
+    profiles = {name: read_profile(tmp_path / f"{name}.kibitz") for name in ("wasteful", "repaired")}
+    if pattern.measure == GIL and profiles["wasteful"].header.sampler == "python":
+        pytest.skip("the Python sampler cannot tell who waits for the interpreter's lock")
+    shares = {name: _share(profile, pattern) for name, profile in profiles.items()}
+    assert shares["wasteful"] >= pattern.threshold
+    assert shares["repaired"] == 0
+
+
+def _share(profile: Profile, pattern: Pattern) -> float:
+    found = recommend(calls_of_profile(profile), [pattern])
+    return found[0].share if found else 0.0
