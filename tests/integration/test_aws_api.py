@@ -411,6 +411,27 @@ def found(collector, client, group):
     return start
 
 
+def test_waste_in_the_profiles_is_recommended(client, group):
+    end = int(time.time() * 1000)
+    deepcopy = {"counts": {"RUNNABLE": 60}}
+    view = {"counts": {"RUNNABLE": 40}, "children": {"copy:deepcopy": deepcopy}}
+    body = {"start": end - 10_000, "end": end, "callgraph": {"children": {"shop:view": view}}}
+    client.post_agent_profile(
+        profilingGroupName=group, agentProfile=json.dumps(body).encode(), contentType="application/json"
+    )
+    given = {
+        "profilingGroupName": group,
+        "startTime": moment(end / 1000 - 60),
+        "endTime": moment(end / 1000 + 60),
+    }
+    (only,) = client.get_recommendations(**given)["recommendations"]
+    assert only["pattern"]["name"] == "Deep copies"
+    assert only["pattern"]["targetFrames"] == [["copy:deepcopy"]]
+    assert only["pattern"]["thresholdPercent"] == 5.0
+    assert (only["allMatchesCount"], only["allMatchesSum"]) == (1, 60.0)
+    assert only["topMatches"][0]["frameAddress"].endswith("shop:view / copy:deepcopy")
+
+
 def test_anomaly_is_recommended_and_judged(client, group, found):
     given = {"profilingGroupName": group, "startTime": moment(found), "endTime": moment(found + 4 * 3600)}
     answer = client.get_recommendations(**given, locale="de-DE")

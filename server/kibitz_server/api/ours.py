@@ -10,9 +10,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import feedback, flamegraph, query, settings, slices
+from kibitz_server import costs, feedback, flamegraph, query, settings, slices
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.findings import ANOMALY
+from kibitz_server.recommendations import group as recommendations
 from kibitz_server.store import Span, Store
 from kibitz_server.timerange import parse_range
 
@@ -142,6 +143,30 @@ def trends(name: str) -> Response:
 def findings(name: str) -> Response:
     """What was found in the group, the latest first."""
     return jsonify(findings=[asdict(finding) for finding in _store().findings(_known(name))])
+
+
+@api.get("/api/groups/<name>/recommendations")
+def group_recommendations(name: str) -> Response:
+    """What the range's samples show to be wasteful, the largest share first, with what to do and its yearly cost."""
+    return jsonify(recommendations=[one.fields() for one in recommendations.advice(_store(), _span(name))])
+
+
+@api.get("/api/groups/<name>/price")
+def group_price(name: str) -> Response:
+    """What the group's CPU time is reckoned at."""
+    return jsonify(_store().document(_known(name), costs.DOCUMENT))
+
+
+@api.put("/api/groups/<name>/price")
+def change_group_price(name: str) -> Response:
+    """Set the price: ``{"usd_per_vcpu_hour": 0.04}`` or ``{"instance_type": "m5.large"}``; ``{}`` for none."""
+    wanted = request.get_json(silent=True)
+    if not isinstance(wanted, dict):
+        raise validation_error("the body must be a JSON object, sent as application/json")
+    try:
+        return jsonify(recommendations.change_price(_store(), _known(name), wanted))
+    except costs.CostError as error:
+        raise validation_error(str(error)) from error
 
 
 @api.get("/api/groups/<name>/anomalies")

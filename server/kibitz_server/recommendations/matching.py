@@ -9,7 +9,7 @@ import numpy as np
 
 from kibitz_server.recommendations.calls import Calls, Mask
 from kibitz_server.recommendations.names import Names
-from kibitz_server.recommendations.pattern import ANY_DEPTH, GIL, WALL, Pattern
+from kibitz_server.recommendations.pattern import ANY_DEPTH, CPU, GIL, WALL, Pattern
 
 LEAST_SAMPLES = 10
 """A pattern seen in fewer samples is not spoken of, whatever their share."""
@@ -36,11 +36,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A pattern that speaks: ``share`` (0 to 1) of its measure, ``value`` in ``unit``, in how many places."""
+    """A pattern that speaks: ``share`` (0 to 1) of its measure, ``value`` in ``unit``, in how many places.
+
+    ``cpu_value``: the CPU time of the same samples, whatever the measure.
+    """
 
     pattern: Pattern
     share: float
     value: int
+    cpu_value: int
     unit: str
     places: int
     samples: int
@@ -70,7 +74,8 @@ def _judged(calls: Calls, names: Names, idle: Mask, pattern: Pattern) -> Recomme
         return None
     outermost = np.flatnonzero(ends & ~calls.below(ends))
     top = _top(calls, outermost, values, whole)
-    return Recommendation(pattern, value / whole, value, calls.unit, len(outermost), samples, top)
+    cpu = int(calls.values[CPU][covered].sum())
+    return Recommendation(pattern, value / whole, value, cpu, calls.unit, len(outermost), samples, top)
 
 
 def matched(calls: Calls, names: Names, pattern: Pattern) -> Mask:

@@ -12,11 +12,12 @@ from kibitz_server.api.aws import pages
 from kibitz_server.api.aws.collector import Collector
 from kibitz_server.feedback import instance_id
 from kibitz_server.findings import ANOMALY
-from kibitz_server.store import StoredFinding
+from kibitz_server.recommendations.group import Advice, advice
+from kibitz_server.recommendations.pattern import WALL
+from kibitz_server.store import Span, StoredFinding
 
 Params = Mapping[str, Any]
 
-RECOMMENDATION = "recommendation"
 KEPT_S = 30 * 86_400.0
 HOUR_S, DAY_S = 3600.0, 86_400.0
 LOCALES = (
@@ -41,7 +42,9 @@ def get_recommendations(collector: Collector, given: Params) -> Params:
         "profileStartTime": start,
         "profileEndTime": end,
         "anomalies": _anomalies((finding for finding in found if _is_shown(finding, said)), said),
-        "recommendations": [_recommendation(finding) for finding in found if finding.kind == RECOMMENDATION],
+        "recommendations": [
+            _recommendation(one, start, end) for one in advice(collector.store, Span(group.name, start, end))
+        ],
     }
 
 
@@ -115,17 +118,32 @@ def _instance(finding: StoredFinding, feedbacks: Params) -> Params:
     }
 
 
-def _recommendation(finding: StoredFinding) -> Params:
-    details = finding.details
-    pattern = {"id": instance_id(finding), "name": finding.frame, "description": finding.reason}
-    given = details.get("pattern")
+def _recommendation(one: Advice, start: float, end: float) -> Params:
+    found = one.recommendation
+    pattern = found.pattern
+    counters = ["WALL_TIME"] if pattern.measure == WALL else ["RUNNABLE"]
     return {
-        "startTime": finding.start,
-        "endTime": finding.end,
-        "allMatchesCount": details.get("matches", 1),
-        "allMatchesSum": details.get("share_percent", 0.0),
-        "pattern": {**pattern, **given} if isinstance(given, Mapping) else pattern,
-        "topMatches": details.get("top_matches", []),
+        "startTime": start,
+        "endTime": end,
+        "allMatchesCount": found.places,
+        "allMatchesSum": 100 * found.share,
+        "pattern": {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"pattern {pattern.id}")),
+            "name": pattern.name,
+            "description": pattern.description,
+            "resolutionSteps": "\n".join(f"{number}. {step}" for number, step in enumerate(pattern.steps, 1)),
+            "targetFrames": [list(sequence) for sequence in pattern.frames],
+            "thresholdPercent": 100 * pattern.threshold,
+            "countersToAggregate": counters,
+        },
+        "topMatches": [
+            {
+                "frameAddress": " / ".join(match.path),
+                "targetFramesIndex": 0,
+                "thresholdBreachValue": 100 * match.share,
+            }
+            for match in found.top
+        ],
     }
 
 
