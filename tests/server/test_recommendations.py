@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kibitz_server.recommendations import Pattern, calls_of_stacks, recommend
+from kibitz_agent.profile import Frame, ProfileBuilder
+from kibitz_server.recommendations import Pattern, calls_of_profile, calls_of_stacks, recommend
 from kibitz_server.recommendations.catalogue import built_in
 
 PATTERNS = built_in()
@@ -66,3 +67,11 @@ def test_places_are_told_the_largest_first() -> None:
     assert [match.path[0] for match in only.top] == ["b:b", "a:a"]
     assert [match.share for match in only.top] == [0.6, 0.2]
     assert only.places == 2
+
+
+def test_wall_time_stands_in_where_no_cpu_time_was_measured() -> None:
+    builder = ProfileBuilder()
+    for stack, count in {"shop:view;db:ask": 50, "x:x": 50, "w:w;threading:Condition.wait": 900}.items():
+        builder.add_stack([Frame(name) for name in stack.split(";")], (count, count, 0), {"state": "waiting"})
+    (only,) = recommend(calls_of_profile(builder.build()), [SHOP])
+    assert only.share == 0.5

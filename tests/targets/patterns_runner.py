@@ -1,4 +1,4 @@
-"""Samples a program's problem and then its repair: ``patterns_runner.py PROGRAM OUT``; writes OUT/{wasteful,repaired}.kibitz."""
+"""Samples a program's problem and then its repair: ``patterns_runner.py PROGRAM OUT SECONDS``; writes OUT/{wasteful,repaired}.kibitz."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from kibitz_agent.config import Settings
 from kibitz_agent.fleet import Identity
 from kibitz_agent.profiler import Profiler
 
-CPU_S, WALL_S = 0.35, 1.2
+CPU_S = 0.4
 
 
 class File:
@@ -29,13 +29,13 @@ class File:
         pass
 
 
-def sampled(function, path):
-    """Call ``function`` for a while, sampled."""
+def sampled(function, path, most_s):
+    """Call ``function`` until it has used `CPU_S`, or ``most_s`` have passed, sampled."""
     function()
     profiler = Profiler(File(path), Identity("patterns"), Settings(sampling_interval_ms=2))
     profiler.start()
     cpu_s, wall_s = time.process_time(), time.monotonic()
-    while time.process_time() < cpu_s + CPU_S and time.monotonic() < wall_s + WALL_S:
+    while time.process_time() < cpu_s + CPU_S and time.monotonic() < wall_s + most_s:
         function()
     profiler.stop()
 
@@ -46,7 +46,7 @@ def main():
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in ("wasteful", "repaired"):
-        sampled(getattr(module, name), out / f"{name}.kibitz")
+        sampled(getattr(module, name), out / f"{name}.kibitz", float(sys.argv[3]))
 
 
 main()

@@ -64,12 +64,12 @@ def _judged(calls: Calls, names: Names, idle: Mask, pattern: Pattern) -> Recomme
     if not ends.any():
         return None
     covered = ends | calls.below(ends)
-    values = calls.values[pattern.measure]
+    # Where nobody could measure CPU time, wall time stands in for it: without threads that wait for work.
+    measure = WALL if pattern.measure == CPU and not calls.values[CPU].any() else pattern.measure
+    values = calls.values[measure]
     value, samples = int(values[covered].sum()), int(calls.samples[covered].sum())
-    if pattern.measure in (WALL, GIL):
-        whole = int(calls.values[WALL][covered | ~idle].sum())
-    else:
-        whole = int(values.sum())
+    at_work = np.ones_like(idle) if measure == CPU else covered | ~idle
+    whole = int((calls.values[WALL] if measure == GIL else values)[at_work].sum())
     if samples < LEAST_SAMPLES or not whole or value / whole < pattern.threshold:
         return None
     outermost = np.flatnonzero(ends & ~calls.below(ends))
