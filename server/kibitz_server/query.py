@@ -166,7 +166,7 @@ def top_functions(tree: Tree, value: str, limit: int) -> list[Function]:
     dictionary = tree.dictionary
     self_values = np.zeros(len(dictionary.frames), np.int64)
     np.add.at(self_values, dictionary.frame, tree.self_values[:, column])
-    totals = _frame_totals(dictionary, tree.totals()[:, column])
+    totals = frame_totals(dictionary, tree.totals()[:, column])
     order = np.lexsort((-totals, -self_values))[:limit]
     return [
         Function(dictionary.frames[i], int(self_values[i]), int(totals[i]))
@@ -214,7 +214,7 @@ def hourly_shares(store: Profiles, span: Span) -> HourlyShares:
     for hour in range(count):
         per_node = _bucket_sums(samples, dictionary, bucket_of == hour, column)
         np.add.at(self_counts[:, hour], dictionary.frame, per_node[:, 0])
-        total_counts[:, hour] = _frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
+        total_counts[:, hour] = frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
     seen = self_counts.sum(axis=0)
     divisor = np.maximum(seen, 1)
     return HourlyShares(
@@ -246,7 +246,7 @@ def frame_series(store: Profiles, span: Span, step_s: float, keep: LabelFilter |
         per_node = _bucket_sums(samples, dictionary, bucket_of == bucket, column, chosen)
         seen[bucket] = per_node.sum()
         if seen[bucket]:
-            totals[:, bucket] = _frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
+            totals[:, bucket] = frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
     starts = np.asarray((first + np.arange(count)) * step_s, np.float64)
     profiles = np.bincount(bucket_of, [part.profiles for part in samples.parts], minlength=count)
     revisions = [set[str]() for _ in range(count)]
@@ -336,7 +336,7 @@ def _sums(node: Ints, values: Ints, nodes: int) -> Ints:
     return np.ascontiguousarray(sums.T)
 
 
-def _frame_totals(dictionary: Dictionary, totals: Ints) -> Ints:
+def frame_totals(dictionary: Dictionary, totals: Ints) -> Ints:
     """Total per frame. A node below another node of the same frame (recursion) is in that one's total already."""
     sums = np.zeros(len(dictionary.frames), np.int64)
     outermost = ~_under_itself(dictionary)

@@ -10,12 +10,14 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import costs, feedback, flamegraph, query, settings, slices
+from kibitz_server import costs, feedback, flamegraph, query, settings, slices, verify
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.findings import ANOMALY
 from kibitz_server.recommendations import group as recommendations
 from kibitz_server.store import Span, Store
 from kibitz_server.timerange import parse_range
+from kibitz_server.verify.blocks import blocks_of
+from kibitz_server.verify.written import fields as judgement_fields
 
 api = Blueprint("ours", __name__)
 
@@ -151,6 +153,18 @@ def group_recommendations(name: str) -> Response:
     return jsonify(recommendations=[one.fields() for one in recommendations.advice(_store(), _span(name))])
 
 
+@api.get("/api/groups/<name>/verify")
+def verify_revision(name: str) -> Response:
+    """Whether ``candidate`` is slower than ``baseline`` in the last ``hours``; ``max_regression`` 0.05 allows 5 %."""
+    baseline, candidate = request.args.get("baseline", ""), request.args.get("candidate", "")
+    if not baseline or not candidate:
+        raise validation_error("baseline and candidate: expected two revisions")
+    now = time.time()
+    span = Span(_known(name), now - 3600 * _decimal("hours", 24.0, 24.0 * 366), now + 1)
+    limits = verify.Limits(max_regression=_decimal("max_regression", 0.05, 10.0))
+    return jsonify(judgement_fields(verify.judge(blocks_of(_store(), span, baseline, candidate), limits)))
+
+
 @api.get("/api/groups/<name>/price")
 def group_price(name: str) -> Response:
     """What the group's CPU time is reckoned at."""
@@ -252,3 +266,16 @@ def _number(name: str, default: int, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
         raise query.QueryError(f"{name}={text[:40]!r}: expected a whole number from {low} to {high}")
     return int(text)
+
+
+def _decimal(name: str, default: float, high: float) -> float:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= high:
+        raise query.QueryError(f"{name}={text[:40]!r}: expected a number from 0 to {high:g}")
+    return value
