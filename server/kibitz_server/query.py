@@ -162,17 +162,22 @@ def merged_tree(store: Profiles, span: Span, keep: LabelFilter | None = None) ->
 
 def top_functions(tree: Tree, value: str, limit: int) -> list[Function]:
     """The ``limit`` functions with the largest self value, largest first. Recursion counts once in a total."""
-    column = tree.column(value)
+    self_values, totals = function_values(tree, value)
     dictionary = tree.dictionary
-    self_values = np.zeros(len(dictionary.frames), np.int64)
-    np.add.at(self_values, dictionary.frame, tree.self_values[:, column])
-    totals = frame_totals(dictionary, tree.totals()[:, column])
     order = np.lexsort((-totals, -self_values))[:limit]
     return [
         Function(dictionary.frames[i], int(self_values[i]), int(totals[i]))
         for i in order
         if totals[i] or self_values[i]
     ]
+
+
+def function_values(tree: Tree, value: str) -> tuple[Ints, Ints]:
+    """Self and total values by frame of the tree's dictionary. Recursion counts once in a total."""
+    column, dictionary = tree.column(value), tree.dictionary
+    self_values = np.zeros(len(dictionary.frames), np.int64)
+    np.add.at(self_values, dictionary.frame, tree.self_values[:, column])
+    return self_values, frame_totals(dictionary, tree.totals()[:, column])
 
 
 def merged_profile(store: Profiles, span: Span) -> Profile:

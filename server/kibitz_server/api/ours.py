@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import costs, feedback, flamegraph, query, settings, slices, verify
+from kibitz_server import costs, differences, feedback, flamegraph, query, settings, slices, verify
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.findings import ANOMALY
 from kibitz_server.recommendations import group as recommendations
@@ -88,6 +88,31 @@ def functions(name: str) -> Response:
     ]
     total = int(tree.self_values[:, column].sum())
     return jsonify(functions=rows, unit=tree.value_types[column].unit, total=total)
+
+
+@api.get("/api/groups/<name>/difference")
+def difference(name: str) -> Response:
+    """The functions whose share changed most from a baseline: ``baseFrom`` .. ``baseTo``, ``baseLabel``, ``baseGroup``.
+
+    What is not given of the baseline is as in the range that is compared with it.
+    """
+    value = request.args.get("value", "wall")
+    now = query.merged_tree(_store(), _span(name), slices.label_filter(request.args.getlist("label")))
+    labels = request.args.getlist("baseLabel") or request.args.getlist("label")
+    before = query.merged_tree(_store(), _base_span(name), slices.label_filter(labels))
+    limit = _number("limit", _DEFAULT_FUNCTIONS, 1, _MOST_FUNCTIONS)
+    rows = [
+        {
+            **asdict(one.frame), "self": one.self_value, "total": one.total,
+            "baseSelf": one.base_self, "baseTotal": one.base_total, "change": round(one.change, 6),
+        }
+        for one in differences.differences(now, before, value, limit)
+    ]  # fmt: skip
+    column, base = now.column(value), before.column(value)
+    return jsonify(
+        functions=rows, unit=now.value_types[column].unit,
+        total=int(now.self_values[:, column].sum()), baseTotal=int(before.self_values[:, base].sum()),
+    )  # fmt: skip
 
 
 @api.get("/api/groups/<name>/labels")
@@ -257,6 +282,12 @@ def _known(name: str) -> str:
 def _span(name: str) -> Span:
     start, end = parse_range(request.args.get("from"), request.args.get("to"), time.time())
     return Span(_known(name), start, end)
+
+
+def _base_span(name: str) -> Span:
+    start = request.args.get("baseFrom", request.args.get("from"))
+    end = request.args.get("baseTo", request.args.get("to"))
+    return Span(_known(request.args.get("baseGroup", name)), *parse_range(start, end, time.time()))
 
 
 def _number(name: str, default: int, low: int, high: int) -> int:
