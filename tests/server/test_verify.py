@@ -177,3 +177,14 @@ def test_what_cannot_be_asked_is_an_error(
     assert run("--url", url) == command.ERROR
     assert run("--url", "ftp://x") == command.ERROR
     assert capsys.readouterr().err.count("kibitz verify: ") == 3
+
+
+def test_the_token_is_read_from_the_variable_else_from_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    monkeypatch.delenv("KIBITZ_TOKEN", raising=False)
+    monkeypatch.setenv("KIBITZ_TOKEN_FILE", str(tmp_path / "token"))
+    assert command._token() == "from-file"
+    monkeypatch.setenv("KIBITZ_TOKEN", "given")
+    assert command._token() == "given"

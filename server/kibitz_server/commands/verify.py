@@ -24,6 +24,7 @@ from typing import Any
 
 PASS, FAIL, ERROR, NOT_ENOUGH = 0, 1, 2, 3
 TOKEN_VARIABLE = "KIBITZ_TOKEN"
+TOKEN_FILE_VARIABLE = "KIBITZ_TOKEN_FILE"
 _STATUS = {"pass": PASS, "fail": FAIL, "not enough data": NOT_ENOUGH}
 _TIMEOUT_S = 120.0
 
@@ -42,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hours", type=float, default=24.0, help="how far to look back (default 24)")
     parser.add_argument("--format", choices=("markdown", "json"), default="markdown", help="default markdown")
-    parser.add_argument("--url", default="", help="ask this collector; its token in KIBITZ_TOKEN")
+    parser.add_argument(
+        "--url", default="", help="ask this collector; its token in KIBITZ_TOKEN or KIBITZ_TOKEN_FILE"
+    )
     parser.add_argument(
         "--store", default="", metavar="FILE", help="or read this store (default: the collector's)"
     )
@@ -94,7 +97,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "hours": args.hours,
     }
     address = f"{args.url.rstrip('/')}/api/groups/{urllib.parse.quote(args.group, safe='')}/verify?{urllib.parse.urlencode(words)}"
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = _token()
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
@@ -106,6 +109,12 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
     if plain.get("verdict") not in _STATUS:
         raise ValueError(f"{args.url} gave no verdict")
     return plain
+
+
+def _token() -> str:
+    """The collector's token, from `TOKEN_VARIABLE`, else from the file that agents read theirs from."""
+    path = os.environ.get(TOKEN_FILE_VARIABLE, "")
+    return os.environ.get(TOKEN_VARIABLE, "") or (Path(path).read_text("utf-8").strip() if path else "")
 
 
 def _share(text: str) -> float:
