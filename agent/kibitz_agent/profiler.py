@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from types import FrameType
-from typing import Any
 
 from kibitz_agent.config import Configuration, Settings, log
 from kibitz_agent.fleet import Identity
@@ -31,6 +27,7 @@ from kibitz_agent.sampler import Sampler
 from kibitz_agent.scheduler import Alarm
 from kibitz_agent.session import Clock, Session
 from kibitz_agent.shipping import Shipping
+from kibitz_agent.sigterm import Sigterm
 from kibitz_agent.worker import Worker
 
 STOP_TIMEOUT_S = 5.0
@@ -78,8 +75,7 @@ class Profiler:
         self._session: Session | None = None
         self._process_id = 0
         self._pausing = self._in_child = False
-        self._previous_sigterm: Any = None
-        self._has_sigterm = False
+        self._sigterm = Sigterm(self.stop, self.flush)
 
     @property
     def settings(self) -> Settings:
@@ -114,7 +110,7 @@ class Profiler:
             return False
         try:
             self._start_threads()
-            self._install_sigterm()
+            self._sigterm.install()
             atexit.register(self._at_exit)
             _hook_forks()
         except Exception as error:
@@ -179,7 +175,7 @@ class Profiler:
             self._reporter.close(max(0.0, deadline_s - time.monotonic()))
         _running.discard(self)
         atexit.unregister(self._at_exit)
-        self._restore_sigterm()
+        self._sigterm.restore()
 
     def _sample(self) -> None:
         """The sampler thread. An unexpected error ends the session; a later one begins afresh."""
@@ -249,36 +245,6 @@ class Profiler:
             with suppress(KeyboardInterrupt):
                 exec("raise KeyboardInterrupt")
 
-    def _install_sigterm(self) -> None:
-        """Report before SIGTERM kills. Only the main thread may; a host that ignores the signal goes on doing so."""
-        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGTERM"):
-            return
-        previous = signal.getsignal(signal.SIGTERM)
-        if self._has_sigterm or previous is None or previous == signal.SIG_IGN:
-            return
-        self._previous_sigterm = previous
-        signal.signal(signal.SIGTERM, self._on_sigterm)
-        self._has_sigterm = True
-
-    def _restore_sigterm(self) -> None:
-        if not self._has_sigterm or threading.current_thread() is not threading.main_thread():
-            return
-        # A handler that the host has set since then is the host's, and stays.
-        if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-            signal.signal(signal.SIGTERM, self._previous_sigterm)
-        self._has_sigterm = False
-
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        previous = self._previous_sigterm
-        if callable(previous):
-            # The host has its own way to end, in its own time: the report goes on beside it.
-            self.flush()
-            previous(number, frame)
-            return
-        self.stop()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
     def pause_for_fork(self) -> None:
         """Before a fork: the threads end at a safe point, so that no lock of theirs is held, and no warning is due.
 
@@ -290,8 +256,9 @@ class Profiler:
         self._alarm.wake()
         if self._shipping is not None:
             self._shipping.pause()
+        self._sigterm.pause()
         deadline_s = time.monotonic() + _PAUSE_S
-        for worker in self._workers:
+        for worker in [*self._workers, *self._sigterm.workers]:
             worker.join(max(0.0, deadline_s - time.monotonic()))
 
     def go_on_after_fork(self) -> None:
@@ -299,7 +266,7 @@ class Profiler:
         if not self._pausing:
             return
         self._pausing = False
-        for worker in self._workers:
+        for worker in [*self._workers, *self._sigterm.workers]:
             worker.go_on()
 
     def begin_in_child(self) -> None:
@@ -314,6 +281,7 @@ class Profiler:
         self._identity = replace(self._identity, process_id=os.getpid())
         # What the collector told the parent holds here too: a child that lives for a moment asks nothing.
         self._start_threads(ask=False)
+        self._sigterm.begin_in_child()
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             # multiprocessing ends its children without running atexit.

@@ -138,9 +138,12 @@ def test_sigterm_that_the_host_ignores_stays_ignored(tmp_path: Path):
 def test_stop_gives_the_signal_handler_back(tmp_path: Path):
     outcome = run(
         """
+        def caught(): return int(open("/proc/self/status").read().split("SigCgt:")[1].split()[0], 16) >> 14 & 1
+        assert not caught()
         profiler.start()
-        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+        assert caught()
         profiler.stop()
+        assert not caught()
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
         profiler.start()
         signal.signal(signal.SIGTERM, print)
@@ -150,6 +153,36 @@ def test_stop_gives_the_signal_handler_back(tmp_path: Path):
         tmp_path,
     )
     assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_sigterm_ends_a_program_whose_main_thread_is_deep_in_c_after_the_last_report(tmp_path: Path):
+    outcome = run(
+        """
+        profiler.start(); work(5)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        # Nothing of Python's runs on the main thread while this does.
+        ctypes.PyDLL(None).usleep.argtypes = [ctypes.c_uint]
+        for _ in range(600): ctypes.CDLL(None).usleep(100_000)
+        """.replace("profiler.start()", "import ctypes; profiler.start()", 1),
+        tmp_path,
+    )
+    assert (outcome.status, outcome.err, len(outcome.profiles)) == (-signal.SIGTERM, "", 1)
+
+
+def test_pools_of_processes_end_every_time_and_report(tmp_path: Path):
+    outcome = run(
+        """
+        import multiprocessing
+        def childs_work(_): work(2)
+        profiler.start()
+        for _ in range(5):
+            with multiprocessing.get_context("fork").Pool(2) as pool: pool.map(childs_work, range(4))
+        """,
+        tmp_path,
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    children = [profile for profile in outcome.profiles if "__main__:childs_work" in profile["names"]]
+    assert len({profile["process_id"] for profile in children}) >= 5
 
 
 def test_started_outside_the_main_thread_it_leaves_signals_alone(tmp_path: Path):
@@ -307,7 +340,9 @@ def test_start_and_stop_may_be_repeated_and_started_twice_is_started_once(kept: 
         assert profiler.start()
         assert len(profiler._workers) == 2
         assert all(worker.is_alive() for worker in profiler._workers)
-        assert threads + 2 <= psutil.Process().num_threads() <= threads + 3  # the native sampler has one more
+        assert (
+            threads + 2 <= psutil.Process().num_threads() <= threads + 4
+        )  # the native sampler has one more, and SIGTERM
         assert threading.enumerate() == visible
         assert profiler.is_running()
         profiler.stop()
