@@ -205,6 +205,7 @@ class Profiler:
         if self._sending is not None:
             self._sending.join(STOP_TIMEOUT_S)
         self._reporter.close(STOP_TIMEOUT_S)
+        self._sigterm.restore()  # its thread would keep the process alive
 
     def _turn(self, shipping: Shipping, alarm: Alarm) -> None:
         session = self._session

@@ -47,4 +47,6 @@ NAMESPACE = "http://www.w3.org/2000/svg"
 
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
-    assert not re.search(r"""(src|href)=|url\(|https?://|\bimport\b.*from|@import""", page().replace(NAMESPACE, ""))
+    assert not re.search(
+        r"""(src|href)=|url\(|https?://|\bimport\b.*from|@import""", page().replace(NAMESPACE, "")
+    )

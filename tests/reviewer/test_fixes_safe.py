@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pytest
@@ -120,7 +121,7 @@ PROGRAMS = [
                 self.ran = host, port, rest
 
         import sys, types
-        sys.modules.setdefault("flask", types.SimpleNamespace(Flask=Flask))
+        sys.modules["flask"] = types.SimpleNamespace(Flask=Flask)
         from flask import Flask
 
         app = Flask(__name__)
@@ -155,7 +156,14 @@ PROGRAMS = [
 
 def run(source: str) -> object:
     names: dict[str, object] = {"__name__": "program"}
-    exec(compile(source, "<program>", "exec", dont_inherit=True), names)
+    flask = sys.modules.get("flask")
+    try:
+        exec(compile(source, "<program>", "exec", dont_inherit=True), names)
+    finally:
+        # A program may bring its own.
+        sys.modules.pop("flask", None)
+        if flask is not None:
+            sys.modules["flask"] = flask
     return names["outcome"]
 
 
