@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import subprocess
 import sys
 import threading
 import time
@@ -489,3 +491,46 @@ def test_thread_among_many_idle_ones_that_moves_in_a_moment_is_seen_where_it_wen
     # Every idle one is seen at every look, as often as the others.
     each = [sum(watch.stacks(thread=f"idle {number}").values()) for number in range(30)]
     assert min(each) > 0.9 * max(each) > 50
+
+
+ONE_PROCESSOR = """
+import json, os, time, zlib
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from kibitz_agent.profiler import Profiler
+from kibitz_agent.fleet import Identity
+from kibitz_agent.config import Settings
+taken = []
+class Kept:
+    def configure(self): return None
+    def report(self, profile): taken.append(profile)
+    def close(self, timeout_s): pass
+def busy():
+    end = time.process_time() + 0.6
+    while time.process_time() < end: sum(range(1000))
+def press():
+    data, end = os.urandom(300_000), time.process_time() + 0.6
+    while time.process_time() < end: zlib.compress(data)
+def nap(): time.sleep(0.6)
+profiler = Profiler(Kept(), Identity("g"), Settings(sampling_interval_ms=5))
+profiler.start()
+busy(); press(); nap()
+profiler.stop()
+found = {}
+for frames, labels, values in taken[0].stacks():
+    for frame in frames[:3]:
+        name = frame.name.rpartition(":")[2]
+        found[name] = found.get(name, 0) + values[2] / 1e9
+print(json.dumps({name: found.get(name, 0) for name in ("busy", "press", "nap")}))
+"""
+
+
+def test_cpu_time_is_right_where_sampler_and_host_share_one_processor(sampler, monkeypatch):
+    # A look takes the only processor from the very thread that it looks at.
+    monkeypatch.setenv("KIBITZ_SAMPLER", sampler.name)
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_PROCESSOR], capture_output=True, text=True, check=True, timeout=60
+    )
+    cpu_s = json.loads(done.stdout)
+    assert 0.4 < cpu_s["busy"] < 0.9
+    assert 0.4 < cpu_s["press"] < 0.9
+    assert cpu_s["nap"] < 0.1

@@ -147,6 +147,16 @@ static bool resolve(kb_sampler *sampler, candidate *c, bool last_pass) {
     return true;
 }
 
+/* Whether the thread is on a processor, or was until this look took it away: with one processor for all it never is at the very
+ * instant. A clock that moved while we looked tells the first. For the second it must have run since the last tick, and hold
+ * the GIL; or, where its samples explain too little of what its clock shows, the kernel is asked whether it wants to run. */
+static bool is_running(const kb_thread *thread, uint64_t cpu_ns, uint64_t wall_ns, bool holder) {
+    if (kb_thread_cpu((pid_t)thread->native_id) > cpu_ns) return true;
+    if (!thread->cpu_ns || cpu_ns <= thread->cpu_ns) return false;
+    if (holder) return true;
+    return thread->unexplained_ns > 2 * (int64_t)wall_ns && kb_wants_to_run((pid_t)thread->native_id);
+}
+
 /* One look at every thread not yet seen in this tick. Returns how many are left for another pass, -1 if locked out. */
 static int pass(kb_sampler *sampler, bool last_pass) {
     static candidate batch[BATCH]; /* one sampler a process: its stack stays small */
@@ -184,8 +194,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
         uintptr_t probed = kb_stack_probe(ts, &sampler->quality), *root = &thread->root_chunk;
         int seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->first, &sampler->quality);
         if (seen > 0) seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->second, &sampler->quality);
-        /* A clock that moved while we looked belongs to a thread that is on a processor now. */
-        if (seen == 1) c->running = kb_thread_cpu((pid_t)thread->native_id) > cpu_ns;
+        if (seen == 1) c->running = is_running(thread, cpu_ns, wall_ns, c->holder);
         if (seen == 0) { /* alive, but in no Python code */
             thread->tick = tick;
             thread->cpu_ns = cpu_ns;
@@ -211,7 +220,12 @@ static int pass(kb_sampler *sampler, bool last_pass) {
             continue;
         }
         uint64_t cpu_ns = batch[i].cpu_ns;
-        if (thread->cpu_ns && cpu_ns > thread->cpu_ns) thread->used_cpu_ns += cpu_ns - thread->cpu_ns;
+        if (thread->cpu_ns && cpu_ns > thread->cpu_ns) {
+            thread->used_cpu_ns += cpu_ns - thread->cpu_ns;
+            thread->unexplained_ns += (int64_t)(cpu_ns - thread->cpu_ns);
+        }
+        if (batch[i].running) thread->unexplained_ns -= (int64_t)wall_ns;
+        if (thread->unexplained_ns < -2 * (int64_t)wall_ns) thread->unexplained_ns = -2 * (int64_t)wall_ns;
         thread->tick = tick;
         thread->cpu_ns = cpu_ns;
         if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].running, batch[i].holder);

@@ -1,5 +1,8 @@
 #include "threads.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,4 +65,18 @@ void kb_threads_forget_stale(kb_threads *threads, uint64_t before_tick) {
         threads->slots[slot] = ++kept;
     }
     threads->count = kept;
+}
+
+bool kb_wants_to_run(pid_t native_id) {
+    char path[48], text[128];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)native_id);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    if (size <= 0) return false;
+    text[size] = 0;
+    /* After the thread's name, at most fifteen characters of whatever kind. */
+    const char *name_end = strrchr(text, ')');
+    return name_end && name_end[1] == ' ' && name_end[2] == 'R';
 }

@@ -18,6 +18,7 @@ typedef struct {
     unsigned long ident, native_id;
     uint64_t cpu_ns, tick, epoch;
     uint64_t used_cpu_ns, running_ns; /* this period: by its clock, and by what it was caught doing */
+    int64_t unexplained_ns; /* by its clock more than by what it was caught doing, of late */
     uintptr_t root_chunk;
     uint32_t node; /* leaf of the last stack, KB_NO_NODE when it must be walked again */
     uint32_t orphaned_ticks; /* in a row: a generator that C alone drives, or one that is always met half way */
@@ -38,6 +39,7 @@ typedef struct {
 bool kb_threads_init(kb_threads *threads, uint32_t capacity);
 void kb_threads_free(kb_threads *threads);
 kb_thread *kb_threads_find(kb_threads *threads, const PyThreadState *ts); /* NULL when full */
+bool kb_wants_to_run(pid_t native_id); /* by the kernel: it runs, or waits for a processor and for nothing else */
 bool kb_threads_skips(const kb_threads *threads, unsigned long native_id);
 void kb_threads_forget_stale(kb_threads *threads, uint64_t before_tick);   /* renumbers: only when no samples refer */
 
