@@ -121,11 +121,11 @@ NAMES = (
     "    if 'kibitz_agent' not in sys.modules: return []\n"
     "    own = getattr(sys.modules.get('kibitz_agent.own_threads'), 'OWN', None)\n"
     "    until = time.monotonic() + (5 if 'kibitz_agent.profiler' in sys.modules else 0)\n"
-    "    while own is not None and len(own.names) < 2 and time.monotonic() < until: time.sleep(0.01)\n"
+    "    while own is not None and len(own.names) < 3 and time.monotonic() < until: time.sleep(0.01)\n"
     "    return [] if own is None else sorted(own.names.values())\n"
 )
 TELL = f"{NAMES}print(names(), 'kibitz_agent' in sys.modules)"
-AGENT = "['sampler', 'shipping'] True\n"
+AGENT = "['sampler', 'shipping', 'signals'] True\n"
 
 
 def told(python, *words, **environ):
@@ -164,7 +164,7 @@ def test_children_of_every_kind_are_profiled_where_it_is_enabled(installed, tmp_
         "        print(method, queue.get()); child.join()\n"
         f"    subprocess.run([sys.executable, '-c', {TELL!r}])\n"
     )
-    names = "['sampler', 'shipping']"
+    names = "['sampler', 'shipping', 'signals']"
     expected = "".join(f"{method} {names}\n" for method in ("fork", "spawn", "forkserver"))
     assert told(installed, "-u", "-W", "ignore", str(script), KIBITZ_ENABLED="1") == expected + AGENT
 
