@@ -60,6 +60,10 @@ class FakeCodeCommit(StandIn):
             comment["inReplyTo"] = below
         self.comments.append({"location": place["location"], "comment": comment, "root": below})
 
+    def speaks(self, method: str, target: str, headers: dict[str, str]) -> bool:
+        asked = next((value for name, value in headers.items() if name.lower() == "x-amz-target"), ".Get")
+        return not asked.rpartition(".")[2].startswith("Get")
+
     def act(self, method: str, path: str, query: str, headers: dict[str, str], body: Any) -> Answer:
         if isinstance(body, str):
             return 200, (

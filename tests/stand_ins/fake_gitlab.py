@@ -83,6 +83,8 @@ class FakeGitLab(StandIn):
     def _read(self, place: str, query: str) -> Answer:
         award = re.fullmatch(r"/notes/(\d+)/award_emoji", place)
         if award:
+            if all(note["id"] != int(award[1]) for one in self.discussions for note in one["notes"]):
+                return 404, {"message": "404 Not Found"}
             return 200, self.awards.get(int(award[1]), [])
         lists: dict[str, list[Any]] = {
             "/versions": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,6 +30,7 @@ class StandIn:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, Any]] = []
         self.faults: list[Fault] = []
+        self.before_write: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
     def act(self, method: str, path: str, query: str, headers: dict[str, str], body: Any) -> Answer:
@@ -49,6 +51,10 @@ class StandIn:
             return fault.status, fault.body
         return self.act(method, path, query, headers, body)
 
+    def speaks(self, method: str, target: str, headers: dict[str, str]) -> bool:
+        """Whether a request writes something that people read."""
+        return method != "GET"
+
     @property
     def writes(self) -> list[tuple[str, str]]:
         """Method and path of everything that was not a read."""
@@ -60,8 +66,11 @@ class StandIn:
         class Handler(BaseHTTPRequestHandler):
             def _any(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = dict(self.headers)
+                if stand_in.before_write is not None and stand_in.speaks(self.command, self.path, headers):
+                    stand_in.before_write()
                 with stand_in._lock:
-                    status, answer = stand_in.answer(self.command, self.path, dict(self.headers), raw)
+                    status, answer = stand_in.answer(self.command, self.path, headers, raw)
                 kind = "text/xml" if isinstance(answer, str) else "application/json"
                 payload = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
                 payload = b"" if status == 204 else payload
