@@ -125,12 +125,6 @@ class GitLab:
     def _thread(self, name: str, notes: list[dict[str, Any]], fingerprints: frozenset[str]) -> Thread:
         first = notes[0]
         note = number(first.get("id"))
-        awards = self.rest.pages(f"{self._path}/notes/{note}/award_emoji")
-        down = [
-            str(number(record(award, "user").get("id")))
-            for award in awards
-            if award.get("name") == "thumbsdown"
-        ]
         return Thread(
             name,
             str(record(first, "position").get("new_path") or ""),
@@ -139,8 +133,19 @@ class GitLab:
             first.get("resolved") is True,
             number(record(first, "resolved_by").get("id")) == self._myself(),
             tuple(map(self._reply, notes[1:])),
-            tuple(down),
+            self._rejected_by(note),
         )
+
+    def _rejected_by(self, note: int) -> tuple[str, ...]:
+        """Who put a thumb down; nobody if the note is gone by now (another run takes back what was said twice)."""
+        try:
+            awards = list(self.rest.pages(f"{self._path}/notes/{note}/award_emoji"))
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return ()
+        down = (award for award in awards if award.get("name") == "thumbsdown")
+        return tuple(str(number(record(award, "user").get("id"))) for award in down)
 
     def _reply(self, note: dict[str, Any]) -> Reply:
         author = str(number(record(note, "author").get("id")))

@@ -17,7 +17,7 @@ from kibitz_reviewer.forges.marker import marker, shortened
 from kibitz_reviewer.forges.orders import Say, heard
 from kibitz_reviewer.forges.plan import MAX_FILES, MAX_INLINE, MAX_PER_PULL, Plan, planned, summary
 from kibitz_reviewer.forges.rest import RefusedError, UnreachableError
-from kibitz_reviewer.forges.talk import Pull, Talk
+from kibitz_reviewer.forges.talk import Pull, Talk, Thread
 
 ATTEMPTS = 3
 SUPERSEDED = "**Kibitz**: see its other summary."
@@ -192,11 +192,20 @@ def _take_back(forge: Forge, said: set[str], before: set[str]) -> None:
             and thread.fingerprints <= said
             and len(twice) == len(thread.fingerprints)
         ):
-            forge.retract(thread)
+            _retract(forge, thread)
     for extra in talk.summaries[1:]:
         text = f"{SUPERSEDED}\n\n{marker(extra.fingerprints, style=forge.dialect.marker, summary=True)}"
         if extra.body.strip() != text.strip():
             forge.edit(extra, text)
+
+
+def _retract(forge: Forge, thread: Thread) -> None:
+    try:
+        forge.retract(thread)
+    except RefusedError as error:
+        # The other run may have seen the same, and been quicker.
+        if error.status != 404:
+            raise
 
 
 def _settle(forge: Forge, talk: Talk, findings: Sequence[Finding], say: Say, manner: Manner) -> int:
