@@ -52,9 +52,10 @@ class Blobs:
     """
 
     def __init__(self, started_s: float | None = None, folder: str | None = None) -> None:
-        self._started_s = _process_start_s() if started_s is None else started_s
+        self._started_s = started_s
+        self._made_s = time.time()
         # Names of the program's own files may be relative to where it was started.
-        self._folder = os.getcwd() if folder is None else folder  # noqa: PTH109
+        self._folder = _working_folder() if folder is None else folder
         self._known: dict[str, tuple[tuple[int, int], str]] = {}
 
     def of(self, profile: Profile) -> dict[str, str]:
@@ -80,7 +81,7 @@ class Blobs:
             if (
                 not stat.S_ISREG(facts.st_mode)
                 or facts.st_size > LARGEST_BYTES
-                or facts.st_mtime > self._started_s
+                or facts.st_mtime > self._process_start_s()
             ):
                 return ""
             content = (read or _read)(path)
@@ -90,6 +91,12 @@ class Blobs:
         if len(self._known) < _MAX_KNOWN:
             self._known[name] = (mark, blob)
         return blob
+
+    def _process_start_s(self) -> float:
+        # Asked for by the first report: what it takes to tell would be the most of the profiler's start.
+        if self._started_s is None:
+            self._started_s = process_start_s(self._made_s)
+        return self._started_s
 
 
 def blob_id(content: bytes) -> str:
@@ -104,11 +111,18 @@ def _read(path: str) -> bytes:
         return file.read(LARGEST_BYTES + 1)
 
 
-def _process_start_s() -> float:
-    """When this process began; now where that cannot be told, so that what is there was there before."""
+def process_start_s(otherwise_s: float) -> float:
+    """When this process began, since the epoch; ``otherwise_s`` where that cannot be told."""
     try:
         import psutil
 
         return float(psutil.Process().create_time()) + 1.0
     except Exception:
-        return time.time()
+        return otherwise_s
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:  # it has been deleted; names that are absolute are found all the same
+        return ""

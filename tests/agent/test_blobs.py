@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 
 import pytest
@@ -102,3 +103,32 @@ def test_ids_travel_with_the_profile_and_nonsense_is_dropped():
 @given(st.text(max_size=50))
 def test_no_name_makes_it_raise(name):
     assert isinstance(Blobs(time.time() + 60).id(name), str)
+
+
+def test_a_program_whose_folder_was_deleted_has_ids_for_absolute_names(tmp_path):
+    source = tmp_path / "app.py"
+    source.write_bytes(b"x = 1\n")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    tell = (
+        "import os, sys, time\n"
+        "os.chdir(sys.argv[1]); os.rmdir(sys.argv[1])\n"
+        "from kibitz_agent.blobs import Blobs\n"
+        "ids = Blobs(started_s=time.time() + 60)\n"
+        "print([ids.id(sys.argv[2]), ids.id('app.py')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", tell, str(gone), str(source)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (f"{[blob_id(source.read_bytes()), '']}\n", "")
+
+
+def test_a_file_written_after_the_process_began_has_no_id(tmp_path):
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    for path in (old, new):
+        path.write_bytes(b"x = 1\n")
+    os.utime(old, (0, 0))
+    os.utime(new, (2**31, 2**31))
+    ids = Blobs()
+    assert [ids.id(str(path)) for path in (old, new)] == [blob_id(b"x = 1\n"), ""]
