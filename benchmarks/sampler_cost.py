@@ -4,7 +4,9 @@
 
 Two programs: one busy thread 30 frames deep, and the same with 50 more that wait, as deep. A sampler's CPU time is what the
 process used beyond its own threads (for one outside: what that process used), as a share of one core and per thread looked
-at. pyinstrument works on the host's own thread, so that here it seems to cost nothing. Every round runs each sampler once, in random order; medians over the rounds.
+at. pyinstrument works on the host's own thread, so that here it seems to cost nothing. CPython 3.15's `profiling.sampling`
+(Tachyon) needs a python3.15 on the path or in KIBITZ_PYTHON315, and its host runs on that. Every round runs each sampler
+once, in random order; medians over the rounds.
 """
 
 from __future__ import annotations
@@ -21,8 +23,17 @@ sys.path.insert(0, str(Path(__file__).parent / "hosts"))
 
 import outside
 
-INSIDE = ("timer", "kibitz-native", "kibitz-python", "current-frames", "aws", "pyinstrument", "ddtrace")
-FROM_OUTSIDE = ("py-spy", "austin")
+INSIDE = (
+    "timer",
+    "kibitz-native",
+    "kibitz-python",
+    "current-frames",
+    "aws",
+    "pyinstrument",
+    "ddtrace",
+    "pyroscope",
+)
+FROM_OUTSIDE = ("py-spy", "austin", "tachyon")
 THREADS = {"busy": 1, "threads": 51}
 
 

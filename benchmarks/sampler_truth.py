@@ -6,7 +6,8 @@ A program that spends 1.6 ms in three Python functions and 0.05 ms asleep, for e
 the largest difference, in points of per cent, between a function's share of that time and its share of the samples. The rate
 is looks per second, as a share of what was asked for, on a program that is busy all the time. Every round runs each sampler
 once, in random order, each over a process of its own; medians over the rounds. Samplers that are not installed are said to be
-missing: pip install py-spy austin-dist pyinstrument.
+missing: pip install py-spy austin-dist pyinstrument; CPython 3.15's `profiling.sampling` (Tachyon) needs a python3.15 on the
+path or in KIBITZ_PYTHON315, and its host runs on that.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent / "hosts"))
 
 import outside
 
-INSIDE = ("kibitz-native", "kibitz-python", "current-frames", "aws", "pyinstrument")
-FROM_OUTSIDE = ("py-spy", "austin")
+INSIDE = ("kibitz-native", "kibitz-python", "kibitz-python-fair", "current-frames", "aws", "pyinstrument")
+FROM_OUTSIDE = ("py-spy", "austin", "tachyon")
 
 
 def error_points(truth: dict[str, list[float]], samples: dict[str, float], column: int) -> float | None:

@@ -68,7 +68,9 @@ class Kibitz:
         from kibitz_agent.native import NativeSampler
         from kibitz_agent.sampler import PythonSampler
 
-        self.sampler = NativeSampler() if name == "kibitz-native" else PythonSampler()
+        self.sampler = (
+            NativeSampler() if name == "kibitz-native" else PythonSampler(fair=name == "kibitz-python-fair")
+        )
         self.aggregator = Aggregator(self.sampler)
         self.interval_ns = int(interval_s * 1e9)
         self.ending = threading.Event()
@@ -266,6 +268,25 @@ class Ddtrace:
         return {"samples": {}}
 
 
+class Pyroscope:
+    """pyroscope-io, which pushes to a server that is not there; what it saw stays with it."""
+
+    def __init__(self, name, interval_s):
+        import pyroscope
+
+        self.pyroscope = pyroscope
+        pyroscope.configure(
+            application_name="bench", server_address="http://127.0.0.1:1", sample_rate=round(1 / interval_s),
+            oncpu=False, gil_only=False, upload_interval=3600,
+        )  # fmt: skip
+
+    def stop(self):
+        self.pyroscope.shutdown()
+
+    def seen(self):
+        return {"samples": {}}
+
+
 class Nobody:
     def __init__(self, name, interval_s):
         pass
@@ -279,7 +300,7 @@ class Nobody:
 
 PEERS = {
     "none": Nobody, "outside": Nobody, "timer": Timer, "current-frames": CurrentFrames, "kibitz-native": Kibitz,
-    "kibitz-python": Kibitz, "aws": Aws, "pyinstrument": Pyinstrument, "ddtrace": Ddtrace,
+    "kibitz-python": Kibitz, "kibitz-python-fair": Kibitz, "aws": Aws, "pyinstrument": Pyinstrument, "ddtrace": Ddtrace, "pyroscope": Pyroscope,
 }  # fmt: skip
 
 
