@@ -11,11 +11,13 @@
 typedef struct {
     kb_thread *thread;
     uint64_t cpu_ns; /* read before the copies, so that whatever runs after them shows at the next tick */
-    bool running, holder;
+    uint64_t sample_cpu_ns;
+    bool holder;
     kb_copy_of_stack first, second;
 } candidate;
 
 #define BATCH 48
+#define UNEXPLAINED_TICKS 2 /* so much CPU time, in ticks, may chance alone leave unexplained */
 #define ORPHANED_TICKS 8 /* so often in a row no generator is met half way: C alone drives it */
 
 bool kb_sampler_init(kb_sampler *sampler, const kb_settings *settings, PyInterpreterState *interpreter) {
@@ -83,9 +85,8 @@ static uint32_t intern(kb_sampler *sampler, kb_thread *thread, const kb_link *li
 /* A sample stands for the time since the last tick. If the thread was on a processor at this very instant, it stands for
  * as much CPU time too: unbiased, where the clock's growth since the last tick would bill a short sleep for the work
  * before it. Draining scales these to the CPU time that the thread's clock really shows. */
-static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, bool running, bool holder) {
-    uint32_t state = (running ? KB_STATE_RUNNING : KB_STATE_WAITING) | (holder ? KB_STATE_HOLDER : 0);
-    uint64_t cpu_ns = running ? wall_ns : 0;
+static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, uint64_t cpu_ns, bool holder) {
+    uint32_t state = (cpu_ns ? KB_STATE_RUNNING : KB_STATE_WAITING) | (holder ? KB_STATE_HOLDER : 0);
     kb_sample *sample = kb_trie_sample(&sampler->trie, thread->node, (uint32_t)(thread - sampler->threads.threads),
                                        state | thread->cut << KB_STATE_DEPTH, thread->tags);
     if (!sample) {
@@ -147,14 +148,17 @@ static bool resolve(kb_sampler *sampler, candidate *c, bool last_pass) {
     return true;
 }
 
-/* Whether the thread is on a processor, or was until this look took it away: with one processor for all it never is at the very
- * instant. A clock that moved while we looked tells the first. For the second it must have run since the last tick, and hold
- * the GIL; or, where its samples explain too little of what its clock shows, the kernel is asked whether it wants to run. */
-static bool is_running(const kb_thread *thread, uint64_t cpu_ns, uint64_t wall_ns, bool holder) {
-    if (kb_thread_cpu((pid_t)thread->native_id) > cpu_ns) return true;
-    if (!thread->cpu_ns || cpu_ns <= thread->cpu_ns) return false;
-    if (holder) return true;
-    return thread->unexplained_ns > 2 * (int64_t)wall_ns && kb_wants_to_run((pid_t)thread->native_id);
+/* The CPU time that a sample stands for; none if the thread waits. A clock that moved while we looked belongs to a thread that is
+ * on a processor now: all the time since the last tick. With one processor for all none ever is, at the very instant: where its
+ * samples explain too little of what its clock shows, a thread that ran since the last tick and holds the GIL, or else wants to
+ * run as far as the kernel knows, was running until this look took the processor away: for as long as its clock says. */
+static uint64_t cpu_of_sample(const kb_thread *thread, uint64_t cpu_ns, uint64_t wall_ns, bool holder) {
+    if (kb_thread_cpu((pid_t)thread->native_id) > cpu_ns) return wall_ns;
+    if (!thread->cpu_ns || cpu_ns <= thread->cpu_ns) return 0;
+    if (thread->unexplained_ns <= UNEXPLAINED_TICKS * (int64_t)wall_ns) return 0;
+    if (!holder && !kb_wants_to_run((pid_t)thread->native_id)) return 0;
+    uint64_t ran_ns = cpu_ns - thread->cpu_ns;
+    return ran_ns < wall_ns ? ran_ns : wall_ns;
 }
 
 /* One look at every thread not yet seen in this tick. Returns how many are left for another pass, -1 if locked out. */
@@ -179,7 +183,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
             thread->epoch == sampler->codes.epoch) {
             thread->tick = tick; /* it has not run since: its stack is what it was */
             sampler->counters.reused++;
-            count(sampler, thread, wall_ns, false, ts == holder);
+            count(sampler, thread, wall_ns, 0, ts == holder);
             continue;
         }
         if (taken == BATCH) {
@@ -189,12 +193,12 @@ static int pass(kb_sampler *sampler, bool last_pass) {
         candidate *c = &batch[taken];
         c->thread = thread;
         c->cpu_ns = cpu_ns;
-        c->running = false;
+        c->sample_cpu_ns = 0;
         c->holder = ts == holder;
         uintptr_t probed = kb_stack_probe(ts, &sampler->quality), *root = &thread->root_chunk;
         int seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->first, &sampler->quality);
         if (seen > 0) seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->second, &sampler->quality);
-        if (seen == 1) c->running = is_running(thread, cpu_ns, wall_ns, c->holder);
+        if (seen == 1) c->sample_cpu_ns = cpu_of_sample(thread, cpu_ns, wall_ns, c->holder);
         if (seen == 0) { /* alive, but in no Python code */
             thread->tick = tick;
             thread->cpu_ns = cpu_ns;
@@ -224,11 +228,12 @@ static int pass(kb_sampler *sampler, bool last_pass) {
             thread->used_cpu_ns += cpu_ns - thread->cpu_ns;
             thread->unexplained_ns += (int64_t)(cpu_ns - thread->cpu_ns);
         }
-        if (batch[i].running) thread->unexplained_ns -= (int64_t)wall_ns;
-        if (thread->unexplained_ns < -2 * (int64_t)wall_ns) thread->unexplained_ns = -2 * (int64_t)wall_ns;
+        int64_t least_ns = -UNEXPLAINED_TICKS * (int64_t)wall_ns;
+        thread->unexplained_ns -= (int64_t)batch[i].sample_cpu_ns;
+        if (thread->unexplained_ns < least_ns) thread->unexplained_ns = least_ns;
         thread->tick = tick;
         thread->cpu_ns = cpu_ns;
-        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].running, batch[i].holder);
+        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].sample_cpu_ns, batch[i].holder);
     }
     return left;
 }
