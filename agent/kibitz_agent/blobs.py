@@ -52,8 +52,7 @@ class Blobs:
     """
 
     def __init__(self, started_s: float | None = None, folder: str | None = None) -> None:
-        self._started_s = started_s
-        self._made_s = time.time()
+        self._started_s = process_start_s() if started_s is None else started_s
         # Names of the program's own files may be relative to where it was started.
         self._folder = _working_folder() if folder is None else folder
         self._known: dict[str, tuple[tuple[int, int], str]] = {}
@@ -81,7 +80,7 @@ class Blobs:
             if (
                 not stat.S_ISREG(facts.st_mode)
                 or facts.st_size > LARGEST_BYTES
-                or facts.st_mtime > self._process_start_s()
+                or facts.st_mtime > self._started_s
             ):
                 return ""
             content = (read or _read)(path)
@@ -91,12 +90,6 @@ class Blobs:
         if len(self._known) < _MAX_KNOWN:
             self._known[name] = (mark, blob)
         return blob
-
-    def _process_start_s(self) -> float:
-        # Asked for by the first report: what it takes to tell would be the most of the profiler's start.
-        if self._started_s is None:
-            self._started_s = process_start_s(self._made_s)
-        return self._started_s
 
 
 def blob_id(content: bytes) -> str:
@@ -111,14 +104,25 @@ def _read(path: str) -> bytes:
         return file.read(LARGEST_BYTES + 1)
 
 
-def process_start_s(otherwise_s: float) -> float:
-    """When this process began, since the epoch; ``otherwise_s`` where that cannot be told."""
+def process_start_s() -> float:
+    """When this process began, since the epoch; now where that cannot be told, so that what is there was there before."""
     try:
-        import psutil
+        return _start_after_boot_s() + time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + 1.0
+    except (AttributeError, OSError, ValueError, IndexError):
+        pass
+    try:
+        import psutil  # where there is no /proc: importing it takes ten times as long as all else that a start does
 
         return float(psutil.Process().create_time()) + 1.0
     except Exception:
-        return otherwise_s
+        return time.time()
+
+
+def _start_after_boot_s() -> float:
+    with open("/proc/self/stat", "rb") as file:
+        # The twenty-second field; the second is the program's name in parentheses, and may hold anything.
+        ticks = int(file.read().rpartition(b")")[2].split()[19])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _working_folder() -> str:

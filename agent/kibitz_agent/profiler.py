@@ -73,7 +73,7 @@ class Profiler:
         self._sending: Worker | None = None
         self._shipping: Shipping | None = None
         self._session: Session | None = None
-        self._process_id = 0
+        self._process_id = self._memory_bytes = 0
         self._pausing = self._in_child = False
         self._sigterm = Sigterm(self.stop, self.flush)
 
@@ -150,6 +150,8 @@ class Profiler:
         self._alarm = Alarm()
         self._stopping = self._flushing = self._pausing = False
         self._process_id, self._session = os.getpid(), None
+        # Here, not on the sampler's thread: every file read there would wait for a busy host to let go of the GIL.
+        self._memory_bytes = self._memory_bytes or usable_memory_bytes()
         shipping = Shipping(
             self._reporter, self._identity, self._configuration, self._clock, self._alarm.wake
         )
@@ -211,7 +213,7 @@ class Profiler:
         session = self._session
         if session is None:
             session = self._session = Session(
-                self._new_sampler(), self._configuration, shipping, self._clock, usable_memory_bytes()
+                self._new_sampler(), self._configuration, shipping, self._clock, self._memory_bytes
             )
         try:
             while self._goes_on():

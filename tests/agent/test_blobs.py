@@ -132,3 +132,9 @@ def test_a_file_written_after_the_process_began_has_no_id(tmp_path):
     os.utime(new, (2**31, 2**31))
     ids = Blobs()
     assert [ids.id(str(path)) for path in (old, new)] == [blob_id(b"x = 1\n"), ""]
+
+
+def test_process_start_is_what_psutil_says():
+    import psutil
+
+    assert abs(blobs.process_start_s() - 1 - psutil.Process().create_time()) < 1.5
