@@ -6,6 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from kibitz_reviewer.forges import ForgeError
-from kibitz_reviewer.webhooks import opened
+from kibitz_reviewer.webhooks import clones, opened
 from kibitz_reviewer.webhooks.events import Job, jobs_of
 from kibitz_reviewer.webhooks.mount import Mount
 from kibitz_reviewer.webhooks.queue import Queue
@@ -349,3 +351,35 @@ def test_an_app_gets_a_token_for_the_one_repository(
 def test_without_a_secret_there_are_no_webhooks(tmp_path: Path) -> None:
     assert opened(tmp_path, {}) is None
     assert list(tmp_path.iterdir()) == []
+
+
+# Clones
+
+
+def test_clones_that_nobody_used_for_long_are_deleted(tmp_path: Path) -> None:
+    jobs = [Job("github", "o/r", number) for number in range(1, 7)]
+    folders = [clones.folder_of(tmp_path, job) for job in jobs]
+    assert len(set(folders)) == 6
+    for folder in folders:
+        (folder / ".git").mkdir()
+        (folder / ".git" / "pack").write_text("x")
+    now = time.time()
+    for age_days, folder in zip((0, 1, 13, 15, 20, 90), folders, strict=True):
+        os.utime(folder, (now - age_days * 86_400, now - age_days * 86_400))
+    (tmp_path / "done").mkdir()
+    (tmp_path / "queue.sqlite").write_text("x")
+    os.utime(tmp_path / "done", (0, 0))
+    assert clones.prune(tmp_path, in_use=2, now=now) == 3
+    assert [folder.exists() for folder in folders] == [True, True, True, False, False, False]
+    assert (tmp_path / "done").exists()
+
+
+def test_no_more_clones_than_a_hundred_are_kept_but_those_in_use_always(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clones, "MOST", 3)
+    folders = [clones.folder_of(tmp_path, Job("gitlab", "g/p", number)) for number in range(5)]
+    for age, folder in enumerate(folders):
+        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
+    assert clones.prune(tmp_path, in_use=4, now=1_000_000.0) == 1
+    assert [folder.exists() for folder in folders] == [True, True, True, True, False]

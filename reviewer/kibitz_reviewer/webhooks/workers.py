@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kibitz_reviewer.forges import ForgeError
+from kibitz_reviewer.webhooks.clones import folder_of, prune
 from kibitz_reviewer.webhooks.queue import Queue, Taken
 from kibitz_reviewer.webhooks.tokens import environment_for
 
@@ -22,6 +22,8 @@ log = logging.getLogger("kibitz.webhooks")
 TIME_S = 1_800.0
 LOOK_S = 0.5
 IDLE_S = 15.0
+REPORTS = "done"
+"""The folder, beside the clones, in which reviews leave what they found for the collector's pages."""
 
 
 class Workers:
@@ -86,14 +88,14 @@ class Workers:
     def _reviewed(self, taken: Taken) -> str:
         """Run one review; what went wrong, "" if nothing did or if a newer push made it pointless."""
         job = taken.job
-        name = hashlib.sha256(f"{job.forge}:{job.repository}".encode()).hexdigest()[:24]
-        # Two pull requests of one repository may be reviewed at once, so each number has its own clone.
-        folder = self._folder / f"{name}-{job.number}"
+        folder = folder_of(self._folder, job)
         environ = environment_for(job, self._environ)
         environ["PYTHONSAFEPATH"] = "1"
+        environ["KIBITZ_REVIEWS"] = str(self._folder / REPORTS)
         environ["KIBITZ_FEEDBACK_FILE"] = str(self._folder / "feedback.sqlite")
         command = [sys.executable, "-P", "-m", "kibitz_reviewer.webhooks.job"]
         command += [job.forge, job.repository, str(job.number), str(folder)]
+        prune(self._folder, in_use=len(self._threads))
         with subprocess.Popen(
             command,
             env=environ,
