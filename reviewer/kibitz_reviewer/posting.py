@@ -16,6 +16,7 @@ from kibitz_reviewer.forges.feedback import Feedback
 from kibitz_reviewer.forges.job_page import show
 from kibitz_reviewer.forges.marker import shortened
 from kibitz_reviewer.forges.pipeline import Manner, publish
+from kibitz_reviewer.forges.report import tell
 from kibitz_reviewer.generated import is_generated
 from kibitz_reviewer.runner import Review, Target
 from kibitz_reviewer.sources import UnreadableError
@@ -43,7 +44,8 @@ def post(
     What people with a say waved away is taken out of ``result``: it fails nothing any more. With ``manner.once`` the requests
     are printed instead. Raises ``ForgeError``.
     """
-    forge = connect(detected(environ) if name == "auto" else name, environ)
+    name = detected(environ) if name == "auto" else name
+    forge = connect(name, environ)
     findings = _written_by_people(targets, result.findings)
     if manner.once:
         requests: list[dict[str, object]] = []
@@ -57,8 +59,9 @@ def post(
         if not show(findings, environ, sys.stderr):
             raise
         return f"{error}; the findings are on the job's own page instead"
+    untold = tell(name, findings, posted, environ)
     result.findings = [one for one in result.findings if shortened(one.fingerprint) not in posted.waved]
-    return text
+    return f"{text}; {untold}" if untold else text
 
 
 def _published(

@@ -26,7 +26,7 @@ from kibitz_server.query import QueryError
 from kibitz_server.reviews import Reviews
 from kibitz_server.settings import SettingsError
 from kibitz_server.store import BusyError, Store, StoreError
-from kibitz_server.web import heap_pages, login, views
+from kibitz_server.web import login, review_pages, views
 
 log = logging.getLogger("kibitz.server")
 
@@ -68,7 +68,7 @@ def create_app(
         ours.api,
         reports.api,
         pyroscope.api,
-        heap_pages.pages,
+        review_pages.pages,
         login.pages,
     ):
         app.register_blueprint(blueprint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -13,12 +14,37 @@ AXE = "axe-core@4.10.3"
 PATHS = [
     "/",
     "/findings",
+    "/reviews",
+    "/reviews/findings",
     "/groups/shop/summary",
     "/groups/shop/settings",
     "/groups/shop/findings",
     "/groups/shop/heap",
     "/groups/shop/channels",
 ]
+REVIEW = {
+    "forge": "github",
+    "repository": "o/shop",
+    "number": 7,
+    "findings": [
+        {
+            "rule": "mutable-default",
+            "path": "shop/cart.py",
+            "line": 3,
+            "severity": severity,
+            "category": "correctness",
+            "message": "All calls share this default.",
+            "fingerprint": letter * 32,
+            "code": "def add(item, basket=[]):",
+            "fix": {
+                "title": "Make it inside",
+                "edits": [{"line": 3, "end_line": 3, "text": "def add(item):\n"}],
+            },
+        }
+        for letter, severity in (("a", "High"), ("b", "Low"))
+    ],
+    "waved": ["b" * 16],
+}
 EXPLORE = ["", "?view=hotspots", "?view=inspect&inspect=shop.stock:ask", "?compare=previous", "?search=stock"]
 
 
@@ -45,6 +71,7 @@ def full(collector, make_profile):
     assert collector.post(make_profile(stacks)) == 204
     before = {"__main__:<module>;shop.old:path": 60}
     assert collector.post(make_profile(before, end=time.time() - 5000)) == 204
+    assert collector.request("/api/reviews", json.dumps(REVIEW).encode(), "application/json")[0] == 200
     return collector
 
 
@@ -56,7 +83,9 @@ def test_no_page_has_a_serious_violation(browser, full, axe, theme):
     )
     page = context.new_page()
     found = {}
-    for path in [*PATHS, *(f"/groups/shop{query}" for query in EXPLORE)]:
+    page.goto(f"{full.url}/reviews")
+    review = page.get_by_role("link", name="o/shop#7").get_attribute("href")
+    for path in [*PATHS, review, *(f"/groups/shop{query}" for query in EXPLORE)]:
         page.goto(full.url + path)
         if path.removeprefix("/groups/shop") in EXPLORE:
             page.wait_for_selector(".kb-function")

@@ -161,6 +161,10 @@ def test_a_push_is_reviewed_and_the_next_reviews_only_what_is_new(
     first = len(github.comments)
     assert first >= 2
     assert {comment["path"] for comment in github.comments} == {"a.py"}
+    with urllib.request.urlopen(f"{server.url}/reviews/findings", timeout=60) as page:
+        shown = page.read().decode()
+    assert "o/r#7" in shown
+    assert "shell-command" in shown
     site.push("a.py", "# moved\n" + AFTER)
     github.head, github.files = site.head, site.patches()
     assert server.deliver() == 202

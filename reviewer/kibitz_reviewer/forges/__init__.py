@@ -40,7 +40,7 @@ class Posted:
 
     ``ignored``: findings that people with a say waved away; ``note``: why nothing was posted, or what could not be.
     ``said``: the fingerprints and rules of all findings that stand inline; ``turned_down``: of those that were waved away.
-    ``waved``: the fingerprints of every finding that was waved away, by name or by its rule.
+    ``waved``: the fingerprints of every finding that was waved away, by name or by its rule. ``pull``: None if it was not reviewed.
     """
 
     comments: int = 0
@@ -54,6 +54,7 @@ class Posted:
     said: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     turned_down: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     waved: frozenset[str] = field(default=frozenset(), compare=False)
+    pull: Pull | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         parts = [f"nothing new to post ({self.known} already on the pull request)"]

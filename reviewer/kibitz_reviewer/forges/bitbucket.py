@@ -73,6 +73,8 @@ class Bitbucket:
             draft=answer.get("draft") is True,
             author_is_bot=record(answer, "author").get("type") == "app_user",
             base=str(record(answer, "destination", "commit").get("hash") or ""),
+            repository=self.repository.removeprefix("/repositories/"),
+            url=self.url,
         )
 
     def hunks(self) -> Hunks:

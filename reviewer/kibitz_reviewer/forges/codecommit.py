@@ -75,7 +75,12 @@ class CodeCommit:
         if not targets:
             raise ForgeError(f"pull request {self.number} has no target")
         self._target, self._revision = targets[0], str(answer.get("revisionId") or "")
-        return Pull(self.number, str(self._target.get("sourceCommit") or ""), str(answer.get("title") or ""))
+        return Pull(
+            self.number,
+            str(self._target.get("sourceCommit") or ""),
+            str(answer.get("title") or ""),
+            repository=str(self._target.get("repositoryName") or ""),
+        )
 
     def hunks(self) -> Hunks:
         """The files that changed; CodeCommit takes a comment on any of their lines."""

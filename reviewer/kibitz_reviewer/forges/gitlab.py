@@ -80,6 +80,9 @@ class GitLab:
             draft=answer.get("draft") is True,
             author_is_bot=record(answer, "author").get("bot") is True,
             base=str(record(answer, "diff_refs").get("base_sha") or ""),
+            repository=str(record(answer, "references").get("full") or "").partition("!")[0]
+            or urllib.parse.unquote(self.project),
+            url=self.url,
         )
 
     def hunks(self) -> Hunks:

@@ -63,7 +63,8 @@ def publish(
 
 
 def _publish(forge: Forge, findings: Sequence[Finding], manner: Manner) -> Posted:
-    reason = _skip(forge.pull(), manner)
+    pull = forge.pull()
+    reason = _skip(pull, manner)
     if reason:
         return Posted(note=reason)
     talk = forge.talk()
@@ -81,6 +82,7 @@ def _publish(forge: Forge, findings: Sequence[Finding], manner: Manner) -> Poste
         ),
         waved=frozenset(shortened(finding.fingerprint) for finding in findings if say.covers(finding)),
         turned_down=_named(findings, say.ignored | say.rejected),
+        pull=pull,
     )
     _answer(forge, findings, say)
     severe = manner.fail_at is not None and any(finding.severity >= manner.fail_at for finding in kept)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Pull:
     """The pull request: ``head`` is the commit to comment on, ``base`` the one it is to be merged into ("" if unknown).
 
-    ``author_is_bot``: another program opened it.
+    ``author_is_bot``: another program opened it. ``repository``: its name on the forge; ``url``: the page for people, "" if unknown.
     """
 
     number: int
@@ -18,6 +18,8 @@ class Pull:
     draft: bool = False
     author_is_bot: bool = False
     base: str = ""
+    repository: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

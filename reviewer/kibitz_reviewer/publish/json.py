@@ -9,6 +9,9 @@ from kibitz_reviewer.finding import Finding, Fix
 from kibitz_reviewer.runner import Review
 
 VERSION = 1
+MAX_CODE = 4_000
+SECRETS = frozenset({259, 321, 798})
+"""Weaknesses whose code is a password or a key."""
 
 
 def render(review: Review) -> str:
@@ -46,12 +49,21 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "scope": finding.scope,
         "fingerprint": finding.fingerprint,
+        "code": _code(finding),
         "flow": [
             {"path": s.path, "line": s.line, "column": s.column, "end_column": s.end_column, "note": s.note}
             for s in finding.steps
         ],
         "fix": None if finding.fix is None else _fix(finding.fix),
     }
+
+
+def _code(finding: Finding) -> str:
+    """The lines of source the finding lies on; "" where they hold a secret, which a report would only spread."""
+    if SECRETS.intersection(finding.cwe):
+        return ""
+    first, *others = finding.snippet.split("\n") if finding.end_line > finding.line else (finding.snippet,)
+    return "\n".join([finding.source_line or first, *others])[:MAX_CODE]
 
 
 def _fix(fix: Fix) -> dict[str, Any]:

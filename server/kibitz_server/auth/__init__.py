@@ -9,7 +9,7 @@ AGENT, VIEWER, ADMIN = "agent", "viewer", "admin"
 ROLES = (AGENT, VIEWER, ADMIN)
 
 _AGENT_POSTS = re.compile(
-    r"/profilingGroups(/[^/]+/(configureAgent|agentProfile))?|/api/reports|/ingest|/push\.v1\.PusherService/Push"
+    r"/profilingGroups(/[^/]+/(configureAgent|agentProfile))?|/api/reports|/api/reviews|/ingest|/push\.v1\.PusherService/Push"
 )
 _READING_POSTS = re.compile(r"/profilingGroups/[^/]+/frames/-/metrics")
 

@@ -15,17 +15,23 @@ from kibitz_server.reviews.runner import Runner
 
 FILE = "reviews.sqlite"
 UPLOADS = "uploads"
+REPORTS = "reviews/done"
 REVIEW, SCAN = "code-review", "scan"
 """The kinds of documents that work is done for."""
+PULL, FEEDBACK = "pull", "feedback"
 
 
 @dataclass(frozen=True, slots=True)
 class Reviews:
-    """What an operation on reviews works with. ``uploads``: the folder of what clients sent; ``environ``: settings."""
+    """What an operation on reviews works with. ``uploads``: the folder of what clients sent; ``environ``: settings.
+
+    ``reports``: the folder in which webhooks leave what they found.
+    """
 
     documents: Documents
     runner: Runner
     uploads: Path
+    reports: Path
     environ: Mapping[str, str] = field(repr=False)
     clock: Callable[[], float] = time.time
 
@@ -40,7 +46,7 @@ def opened(data: Path, environ: Mapping[str, str] = os.environ) -> Reviews:
     uploads = data / UPLOADS
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     documents = Documents(data / FILE)
-    return Reviews(documents, Runner(environ), uploads, environ)
+    return Reviews(documents, Runner(environ), uploads, data / REPORTS, environ)
 
 
 def end_interrupted(data: Path) -> None:

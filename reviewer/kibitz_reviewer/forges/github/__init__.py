@@ -121,6 +121,8 @@ class GitHub:
             draft=answer.get("draft") is True,
             author_is_bot=_object(answer.get("user")).get("type") == "Bot",
             base=_sha(_object(answer.get("base")).get("sha")),
+            repository=self.request.repository,
+            url=str(answer.get("html_url") or ""),
         )
         self._seen = [found]
         return found

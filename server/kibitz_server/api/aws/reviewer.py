@@ -13,13 +13,13 @@ from typing import Any
 
 from kibitz_server.api import ApiError
 from kibitz_server.api.aws.pages import page, tie
-from kibitz_server.reviews import REVIEW, Reviews
+from kibitz_server.reviews import FEEDBACK, REVIEW, Reviews
 from kibitz_server.reviews.documents import Document
+from kibitz_server.reviews.history import USER, keep_feedback
 from kibitz_server.reviews.runner import Outcome, Source
 
 ARN = "arn:aws:codeguru-reviewer:us-east-1:000000000000:"
-USER = "arn:aws:iam::000000000000:root"
-ASSOCIATION, FEEDBACK = "association", "feedback"
+ASSOCIATION = "association"
 _THIRD = ("Bitbucket", "GitHubEnterpriseServer")
 _CATEGORIES = {"security": "SecurityIssues", "concurrency": "ConcurrencyIssues", "resources": "ResourceLeaks"}
 Given = Mapping[str, Any]
@@ -217,21 +217,11 @@ def _recommendation(finding: Document) -> Document:
 
 def put_recommendation_feedback(reviews: Reviews, given: Given) -> Document:
     """Say what one thinks of a recommendation; no reaction takes the feedback back."""
-    arn, name, now = given["CodeReviewArn"], given["RecommendationId"], reviews.clock()
+    arn, name = given["CodeReviewArn"], given["RecommendationId"]
     review = _review(reviews, arn)
     if name not in {finding["fingerprint"] for finding in review["findings"]}:
         raise _missing(f"no recommendation {name} in this review")
-    made = {
-        "CodeReviewArn": arn,
-        "RecommendationId": name,
-        "Reactions": given["Reactions"],
-        "UserId": USER,
-        "CreatedTimeStamp": now,
-        "LastUpdatedTimeStamp": now,
-    }
-    if not reviews.documents.add(FEEDBACK, f"{arn} {name}", made):
-        changed = {"Reactions": given["Reactions"], "LastUpdatedTimeStamp": now}
-        reviews.documents.change(FEEDBACK, f"{arn} {name}", lambda one: {**one, **changed})
+    keep_feedback(reviews, arn, name, given["Reactions"])
     return {}
 
 

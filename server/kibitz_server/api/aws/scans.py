@@ -139,6 +139,7 @@ def _finding(finding: Document, artifact: str) -> Document:
                 "endLine": finding["end_line"],
             },
         },
+        "kibitz": finding,
         "remediation": {"recommendation": {"text": finding["message"]}, "suggestedFixes": fixes},
     }
 
