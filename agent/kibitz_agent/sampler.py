@@ -49,7 +49,8 @@ class Tally(NamedTuple):
     """Counted since the sampler was made.
 
     ``looks`` at all threads, looks that were ``missed``, stacks that were ``dropped`` (they changed under every look, or
-    there was no room), ``retries`` of such looks, and the CPU time that a thread of the sampler's own has used.
+    there was no room), ``retries`` of such looks, the CPU time that a thread of the sampler's own has used, and ``blind``
+    looks: those that other interpreters of the process made unsafe.
     """
 
     looks: int
@@ -57,6 +58,7 @@ class Tally(NamedTuple):
     dropped: int = 0
     retries: int = 0
     cpu_ns: int = 0
+    blind: int = 0
 
 
 FAIR_SWITCH_S = 0.0001
@@ -101,10 +103,11 @@ class AskedSampler:
 
     is_crowded = False
     looks = 0
+    blind = 0
 
     def tally(self) -> Tally:
         """What was counted so far; it is the caller who misses looks."""
-        return Tally(self.looks)
+        return Tally(self.looks, blind=self.blind)
 
     def pace(self, interval_ns: int, max_depth: int) -> int:
         """Every look is a call of `sample`."""
@@ -213,6 +216,8 @@ class PythonSampler(AskedSampler):
             self._max_depth = max_depth
         seen, read, tick, wall_ns = self._seen, self._read, self._ticks, self._wall_ns
         frames = self._current_frames()
+        if not frames:  # not even the thread that asks
+            self.blind += 1
         for ident in (get_ident(), *OWN.names):
             frames.pop(ident, None)
         frame = back = None

@@ -20,6 +20,9 @@ from kibitz_agent.scheduler import Schedule, random_share
 CPU_ESTIMATED = "CpuEstimated"
 """In a header's limits: this platform has no CPU clocks per thread, CPU times are shares of the process's."""
 
+SUB_INTERPRETERS = "SubInterpreters"
+"""In a header's limits: while there was more than one interpreter, some looks could not be taken."""
+
 _NS = 1_000_000_000
 _MEMORY_EVERY_NS = _NS // 5
 _REST_S = 10.0
@@ -221,6 +224,8 @@ class Session:
         began, tally = self._began_tally, self._sampler.tally()
         if self._sampler.estimates_cpu:
             limits.add(CPU_ESTIMATED)
+        if tally.blind > began.blind:
+            limits.add(SUB_INTERPRETERS)
         duration_ns = now_ns - self._began_ns
         # The end is measured on the monotonic clock: the wall clock may have been set back meanwhile.
         return Header(

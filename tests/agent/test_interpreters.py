@@ -78,3 +78,31 @@ def test_agent_within_one_neither_speaks_nor_holds_it_up(minor, interpreter):
 def test_threads_are_looked_at_while_there_is_one_interpreter(others, seen, monkeypatch):
     monkeypatch.setitem(sys.modules, "_interpreters", SimpleNamespace(list_all=lambda: [0] * (1 + others)))
     assert (threading.get_ident() in interpreters.frames()) == seen
+
+
+BLIND = """
+import time
+from kibitz_agent.config import Settings
+from kibitz_agent.fleet import Identity
+from kibitz_agent.profiler import Profiler
+taken = []
+class Kept:
+    def configure(self): return None
+    def report(self, profile): taken.append(profile.header)
+    def close(self, timeout_s): pass
+profiler = Profiler(Kept(), Identity("g"), Settings(sampling_interval_ms=1))
+profiler.start()
+time.sleep(0.3)
+one = interpreters.create() if BESIDE else None
+time.sleep(0.3)
+profiler.stop()
+if BESIDE: interpreters.destroy(one)
+print([header.limits for header in taken])
+"""
+
+
+@pytest.mark.parametrize(("beside", "limits"), [(False, "[()]\n"), (True, "[('SubInterpreters',)]\n")])
+def test_profile_says_that_other_interpreters_hid_the_threads(beside, limits, interpreter):
+    program = f"import os; os.environ['KIBITZ_SAMPLER'] = 'python'; BESIDE = {beside}\n{BLIND}"
+    done = execute(program, interpreter(13))
+    assert (done.returncode, done.stdout, done.stderr) == (0, limits, "")
