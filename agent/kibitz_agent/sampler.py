@@ -61,7 +61,7 @@ class Tally(NamedTuple):
     blind: int = 0
 
 
-FAIR_SWITCH_S = 0.0001
+FAIR_SWITCH_S = 0.00001
 """How long a thread may keep the GIL while another waits for it, in seconds, while sampling is fair. Python's: 0.005."""
 
 
@@ -167,7 +167,8 @@ class PythonSampler(AskedSampler):
 
     ``fair``: between `pace` and `rest` a busy thread hands the GIL over after `FAIR_SWITCH_S`, so that a look falls
     where the time is spent and not only where the host waits. It is the interpreter's setting, so all threads of the
-    host pay for it, the more of them compute the dearer; a value the host sets meanwhile is left alone.
+    host pay for it: a lone one next to nothing, four that compute a third of what they got done. A value that the host
+    sets meanwhile is left alone.
     """
 
     name = "python"

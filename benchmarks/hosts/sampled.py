@@ -255,6 +255,7 @@ class Ddtrace:
             DD_PROFILING_MEMORY_ENABLED="0", DD_PROFILING_LOCK_ENABLED="0", DD_PROFILING_UPLOAD_INTERVAL="3600",
             DD_TRACE_AGENT_URL="http://127.0.0.1:1", DD_PROFILING_STACK_INTERVAL=str(interval_s),
             DD_INSTRUMENTATION_TELEMETRY_ENABLED="0", DD_TRACE_ENABLED="0",
+            _DD_PROFILING_STACK_ADAPTIVE_SAMPLING_ENABLED="0",  # else it looks less often than it is asked to
         )  # fmt: skip
         from ddtrace.profiling import Profiler
 
