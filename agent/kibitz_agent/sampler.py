@@ -167,7 +167,7 @@ class PythonSampler(AskedSampler):
 
     ``fair``: between `pace` and `rest` a busy thread hands the GIL over after `FAIR_SWITCH_S`, so that a look falls
     where the time is spent and not only where the host waits. It is the interpreter's setting, so all threads of the
-    host pay for it: a lone one next to nothing, four that compute a third of what they got done. A value that the host
+    host pay for it: a lone one next to nothing, four that compute a third of what they got done, sixteen two thirds. A value the host
     sets meanwhile is left alone.
     """
 
