@@ -6,13 +6,13 @@ import ast
 import re
 from collections.abc import Iterable
 
+from kibitz_reviewer.dataflow.branches import GoneError
 from kibitz_reviewer.dataflow.calls import Calls
 from kibitz_reviewer.dataflow.entries import Entries, Handler
 from kibitz_reviewer.dataflow.machine import MAX_STEPS_OF_FILE, Activation, BudgetError, Flow
 from kibitz_reviewer.dataflow.models import Models, SinkModel, models_for
 from kibitz_reviewer.dataflow.program import FunctionInfo, ModuleInfo, Workspace
 from kibitz_reviewer.dataflow.state import Object, State
-from kibitz_reviewer.dataflow.statements import GoneError
 from kibitz_reviewer.dataflow.values import (
     HARMLESS,
     UNKNOWN,

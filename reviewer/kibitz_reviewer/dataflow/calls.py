@@ -6,12 +6,12 @@ import ast
 from collections.abc import Mapping
 from dataclasses import replace
 
+from kibitz_reviewer.dataflow.branches import Flowing, GoneError
 from kibitz_reviewer.dataflow.entries import Entries
 from kibitz_reviewer.dataflow.library import Library
 from kibitz_reviewer.dataflow.machine import MAX_DEPTH, Activation
 from kibitz_reviewer.dataflow.program import ClassInfo, FunctionInfo, ModuleInfo
 from kibitz_reviewer.dataflow.state import Object, State, joined
-from kibitz_reviewer.dataflow.statements import Flowing, GoneError
 from kibitz_reviewer.dataflow.values import (
     NONE,
     UNKNOWN,
