@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 TIMEOUT_S = 120.0
+PATHS_AT_ONCE = 500
+HISTORY = "1 year ago"
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -24,10 +27,11 @@ class DiffError(Exception):
 class Changes:
     """Per file (path from the top of the change, forward slashes) the added or changed lines, 1-based, with their text.
 
-    ``binary`` names the files whose change has no lines.
+    ``binary`` names the files whose change has no lines; ``renamed`` gives the path before, where it was another.
     """
 
     added: dict[str, dict[int, str]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     binary: list[str] = field(default_factory=list)
 
     @property
@@ -85,6 +89,26 @@ class Repository:
         """The bytes of a file as of ``commit``."""
         return self._git("cat-file", "blob", f"{commit}:{path}")
 
+    def blobs(self, commit: str, paths: Sequence[str]) -> list[tuple[str, str]]:
+        """(path, blob id) of the texts that ``paths`` have in ``commit`` and had in the year before it."""
+        found = []
+        for start in range(0, len(paths), PATHS_AT_ONCE):
+            places = [f":(top,literal){path}" for path in paths[start : start + PATHS_AT_ONCE]]
+            tree = self._git(
+                "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths[start : start + PATHS_AT_ONCE]
+            )
+            found += [
+                (_text(path), facts.split()[2].decode())
+                for facts, tab, path in (entry.partition(b"\t") for entry in tree.split(b"\0"))
+                if tab
+            ]
+            log = ["--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "-z", f"--since={HISTORY}"]
+            fields = self._git("log", *log, "--end-of-options", commit, "--", *places).split(b"\0")
+            for facts, path in itertools.pairwise(fields):
+                if facts.startswith(b":"):
+                    found += [(_text(path), blob.decode()) for blob in facts.split()[2:4] if blob.strip(b"0")]
+        return found
+
     def _git(self, *arguments: str) -> bytes:
         quiet = ["-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", "diff.noprefix=false"]
         command = ["git", "--no-pager", "--no-optional-locks", *quiet, *arguments]
@@ -139,8 +163,11 @@ def parse(content: bytes) -> Changes:
             path, seen = None, True
         elif line.startswith(b"+++ ") and number >= 2 and lines[number - 2].startswith(b"--- "):
             path, seen = _name(line[4:]), True
+            before = _name(lines[number - 2][4:], "a/")
             if path is not None:
                 changes.added.setdefault(path, {})
+                if before not in (None, path):
+                    changes.renamed[path] = str(before)
         elif line.startswith(b"@@@"):
             raise DiffError(
                 f"line {number}: a combined diff (@@@) of a merge; expected a diff against one parent"
@@ -195,8 +222,8 @@ def _hunk(lines: list[bytes], number: int, added: dict[int, str] | None) -> int:
     return number
 
 
-def _name(raw: bytes) -> str | None:
-    """The path of a ``+++`` line: unquoted, without the timestamp and the ``b/``; None for a deleted file."""
+def _name(raw: bytes, prefix: str = "b/") -> str | None:
+    """The path of a ``+++`` or ``---`` line: unquoted, without timestamp and ``prefix``; None where there is no file."""
     raw = raw.rstrip(b"\r")
     raw = (
         _unquoted(raw[1 : raw.rindex(b'"')])
@@ -205,7 +232,11 @@ def _name(raw: bytes) -> str | None:
     )
     if raw == b"/dev/null":
         return None
-    return raw.removeprefix(b"b/").decode("utf-8", "surrogateescape")
+    return _text(raw.removeprefix(prefix.encode()))
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
 
 
 def _unquoted(raw: bytes) -> bytes:

@@ -80,6 +80,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Heat:
+    """How much of what a program does goes through the function a finding is in: ``share`` (0 to 1) of ``measure``.
+
+    ``where``: in which program and time, in words: "`shop` in the last 7 days".
+    """
+
+    share: float
+    where: str
+    measure: str = "CPU time"
+
+    def __str__(self) -> str:
+        percent = f"{100 * self.share:.0f}" if self.share >= 0.1 else f"{100 * self.share:.1f}"
+        return f"{percent} % of {self.measure} in {self.where}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What was found and where. Lines and columns are 1-based, columns count characters, ``end_column`` is exclusive.
 
@@ -88,6 +104,7 @@ class Finding:
     ``snippet`` the text the finding covers, ``source_line`` the whole of its first line. ``fingerprint`` survives moves within a file: no line number goes into it.
     ``steps``: how what does harm got here, from where it entered to where it is used; empty for most rules.
     ``anchor`` (line, column, end line, end column) is the node a fix changes, where it is not the finding's own.
+    ``heat``: None where no profile was asked, or it hardly saw the function.
     """
 
     rule: str
@@ -108,6 +125,7 @@ class Finding:
     fix: Fix | None = None
     anchor: tuple[str, int, int, int, int] | None = None
     steps: tuple[Step, ...] = ()
+    heat: Heat | None = None
 
     @property
     def order(self) -> tuple[str, int, int, str]:

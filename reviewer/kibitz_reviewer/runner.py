@@ -54,6 +54,7 @@ class Target:
 
     ``changed`` limits the findings to those that touch these lines; None: no limit. ``asked``: the user named this very
     file, or the change touches it. ``fixes``: work out how findings can be fixed; ``dataflow``: follow values.
+    ``before``: the path the file had before the change, "" for the same.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Target:
     asked: bool = False
     fixes: bool = True
     dataflow: bool = True
+    before: str = ""
 
     def source(self) -> Source:
         """The file's text; raises ``UnreadableError``."""

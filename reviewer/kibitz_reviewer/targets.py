@@ -51,7 +51,8 @@ def of_diff(text: str, paths: Sequence[Path], base: Path) -> Selection:
     for path, changed in _reviewable(changes, selection, repository.root, paths):
         content = repository.content(head, path) if head_name else None
         place = repository.root / path
-        selection.targets.append(Target(path, place, content, frozenset(changed), asked=True))
+        before = changes.renamed.get(path, "")
+        selection.targets.append(Target(path, place, content, frozenset(changed), asked=True, before=before))
     return selection
 
 

@@ -96,6 +96,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also put new findings on the pull request: github, gitlab, bitbucket, codecommit, or auto (what CI runs for)",
     )
     parser.add_argument(
+        "--heat",
+        metavar="URL|FILE",
+        default=os.environ.get("KIBITZ_HEAT", ""),
+        help="say how hot the code of each finding is, and put hot ones first: a collector's address "
+        "(https://HOST/groups/NAME, or all groups), or a profile as collapsed stacks or pprof",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="with --post: print the requests as JSON instead of sending them",
@@ -107,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
     from kibitz_reviewer.baseline import BaselineError
     from kibitz_reviewer.config import ConfigError, for_review
     from kibitz_reviewer.diff import DiffError
+    from kibitz_reviewer.heat import HeatFileError
     from kibitz_reviewer.targets import SelectionError
 
     if args.dry_run and not args.post:
@@ -117,7 +125,8 @@ def run(args: argparse.Namespace) -> int:
         result = _review(args, selection)
         result.findings = configuration.kept(result.findings)
         _leave_out(args, result)
-    except (BaselineError, ConfigError, DiffError, SelectionError) as error:
+        _warm(args, selection, result)
+    except (BaselineError, ConfigError, DiffError, HeatFileError, SelectionError) as error:
         return _refuse(str(error))
     try:
         if not args.dry_run or args.output is not None:
@@ -179,6 +188,27 @@ def _leave_out(args: argparse.Namespace, result: Review) -> None:
         print(f"kibitz review: {count} findings written to {args.write_baseline}", file=sys.stderr)
     if args.baseline is not None:
         result.findings = baseline.new(result.findings, baseline.load(args.baseline))
+
+
+def _warm(args: argparse.Namespace, selection: Selection, result: Review) -> None:
+    """Say of each finding how hot its code is; a collector that does not answer is a pity, not a failure."""
+    from kibitz_reviewer import heat
+    from kibitz_reviewer.diff import split_range
+    from kibitz_reviewer.heat.texts import texts_of
+
+    if not args.heat or not result.findings:
+        return
+    try:
+        profiles = heat.load(args.heat, os.environ)
+    except heat.HeatFileError:
+        raise
+    except heat.HeatError as error:
+        print(f"kibitz review: --heat: {error}; going on without", file=sys.stderr)
+        return
+    base = split_range(args.diff)[0] if args.diff is not None else ""
+    paths = {finding.path for finding in result.findings}
+    texts = texts_of(selection.targets, paths, Path.cwd(), base)
+    result.findings = heat.heated(result.findings, profiles, texts)
 
 
 def _fix(selection: Selection) -> list[Target]:

@@ -5,6 +5,7 @@ Nothing here knows a forge's interface; a forge says which lines can carry a com
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -82,9 +83,13 @@ def lines_of(patch: str) -> dict[int, int]:
     return lines
 
 
-def rank(finding: Finding) -> tuple[int, str, int, int]:
-    """Sort key: the findings most worth a person's time first."""
-    return (-finding.severity * finding.confidence, finding.path, finding.line, finding.column)
+def rank(finding: Finding) -> tuple[float, str, int, int]:
+    """Sort key: the findings most worth a person's time first, by severity x confidence x heat.
+
+    Code that takes 0.1 %, 1 %, 10 % of a program's time weighs 1.3, 2 and 3 times as much as code that is cold or unknown.
+    """
+    heat = 1 + math.log10(1 + 1000 * finding.heat.share) if finding.heat else 1.0
+    return (-finding.severity * finding.confidence * heat, finding.path, finding.line, finding.column)
 
 
 def planned(
@@ -147,6 +152,7 @@ def _listed(rest: Sequence[Finding], room: int) -> list[str]:
             f"- {code(finding.path[:MAX_PATH])}:{finding.line} **{finding.severity.label}** "
             f"{code(finding.rule)}: {escaped(finding.message[:MAX_MESSAGE])}"
         )
+        line += f" (hot: {escaped(str(finding.heat)[:300])})" if finding.heat else ""
         room -= len(line) + 1
         if count == MAX_LISTED or room < 0:
             lines.append(f"- and {len(rest) - count} more: run `kibitz review` to see all of them.")
@@ -175,12 +181,19 @@ def _comment(group: list[Finding], lines: Mapping[int, int], taken: set[int], di
 def _said(finding: Finding, dialect: Dialect) -> str:
     weaknesses = "".join(f" · CWE-{number}" for number in finding.cwe)
     small, end = ("<sub>", "</sub>") if dialect.folds else ("", "")
+    hot = f"**Hot:** {_heat(finding)}.\n\n" if finding.heat else ""
     return (
-        f"**{finding.severity.label}** {escaped(finding.message[:MAX_MESSAGE])}\n\n"
+        f"**{finding.severity.label}** {escaped(finding.message[:MAX_MESSAGE])}\n\n{hot}"
         f"{small}{finding.category} · {code(finding.rule)}{weaknesses} · "
         f"silence with {code(f'# kibitz: ignore[{finding.rule}] reason')} "
         f"or the reply {code('/kibitz ignore reason')}{end}"
     )
+
+
+def _heat(finding: Finding) -> str:
+    """``12 % of CPU time in shop in the last 7 days goes through add``."""
+    place = code(finding.scope or "this module")
+    return f"{escaped(str(finding.heat)[:300])} goes through {place}"
 
 
 def _suggestable(group: list[Finding], lines: Mapping[int, int], taken: set[int]) -> Edit | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from kibitz_reviewer.finding import Finding, Fix
@@ -50,6 +51,7 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "scope": finding.scope,
         "fingerprint": finding.fingerprint,
         "code": _code(finding),
+        "heat": asdict(finding.heat) if finding.heat else None,
         "flow": [
             {"path": s.path, "line": s.line, "column": s.column, "end_column": s.end_column, "note": s.note}
             for s in finding.steps

@@ -44,6 +44,7 @@ def _finding(finding: Finding) -> str:
     lines = [f"{place}: {finding.severity.label.lower()} [{finding.rule}] {_plain(finding.message)}"]
     lines += _excerpt(finding)
     lines += _way(finding)
+    lines += [f"  hot: {_plain(str(finding.heat))}"] if finding.heat else []
     if finding.fix is not None:
         kind = "fix" if finding.fix.safe else "suggestion"
         lines.append(f"  {kind}: {_plain(finding.fix.title)}")

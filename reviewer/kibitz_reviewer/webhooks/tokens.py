@@ -29,7 +29,13 @@ def environment_for(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of the process that reviews ``job``. ``ForgeError`` if there is no token for it."""
     harmless = {key: value for key, value in environ.items() if _HARMLESS.match(key)}
     made = {"github": _github, "gitlab": _gitlab, "bitbucket": _bitbucket}[job.forge](job, environ)
-    switches = ("KIBITZ_CHECK_RUN", "KIBITZ_SARIF_UPLOAD", "KIBITZ_COMMIT_STATUS", "KIBITZ_BITBUCKET_ACCOUNT")
+    switches = (
+        "KIBITZ_CHECK_RUN",
+        "KIBITZ_SARIF_UPLOAD",
+        "KIBITZ_COMMIT_STATUS",
+        "KIBITZ_BITBUCKET_ACCOUNT",
+        "KIBITZ_HEAT",
+    )
     asked = {key: environ[key] for key in switches if key in environ}
     clone = environ.get(f"KIBITZ_{job.forge.upper()}_CLONE", "")
     return {**harmless, **asked, **made, **({"KIBITZ_CLONE": clone} if clone else {})}

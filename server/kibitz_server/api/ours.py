@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
-from kibitz_server import costs, differences, feedback, flamegraph, query, settings, slices, verify
+from kibitz_server import costs, differences, feedback, flamegraph, heat, query, settings, slices, verify
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.findings import ANOMALY
 from kibitz_server.recommendations import group as recommendations
@@ -188,6 +188,12 @@ def verify_revision(name: str) -> Response:
     span = Span(_known(name), now - 3600 * _decimal("hours", 24.0, 24.0 * 366), now + 1)
     limits = verify.Limits(max_regression=_decimal("max_regression", 0.05, 10.0))
     return jsonify(judgement_fields(verify.judge(blocks_of(_store(), span, baseline, candidate), limits)))
+
+
+@api.get("/api/groups/<name>/heat")
+def group_heat(name: str) -> Response:
+    """The functions that took time in the range, with all they call, and the git blob ids of their files: for reviewers."""
+    return jsonify(heat.heat(_store(), _span(name)))
 
 
 @api.get("/api/groups/<name>/price")

@@ -34,6 +34,18 @@ def read(
     return [(name, _decoded(body)) for name, body in rows]
 
 
+def blobs(connection: Connection, group_id: int, start: float, end: float, most: int) -> dict[str, set[str]]:
+    """By file name, the blob ids that the newest ``most`` reports which ended in [start, end) name."""
+    profiles = schema.profiles
+    chosen = sa.and_(profiles.c.group_id == group_id, profiles.c.ended >= start, profiles.c.ended < end)
+    query = sa.select(profiles.c.header).where(chosen).order_by(profiles.c.ended.desc()).limit(most)
+    found: dict[str, set[str]] = {}
+    for (body,) in connection.execute(query):
+        for file, blob in json.loads(zlib.decompress(body)).get("blobs", {}).items():
+            found.setdefault(file, set()).add(blob)
+    return found
+
+
 def _decoded(body: bytes) -> Header:
     fields = json.loads(zlib.decompress(body))
     return header_from_fields({name: value for name, value in fields.items() if name not in _LARGE})

@@ -283,6 +283,14 @@ class SqlStore:
         with reading(self._engine) as connection:
             return report_headers.read(connection, groups, start, end, most)
 
+    def blobs(self, span: Span, most: int) -> dict[str, set[str]]:
+        """By file name, the git blob ids of what ran, from the newest ``most`` reports of the span."""
+        with reading(self._engine) as connection:
+            row = self._group_row(connection, span.group)
+            if row is None:
+                return {}
+            return report_headers.blobs(connection, row.id, span.start, span.end, most)
+
     def heaps(self, span: Span, most: int = heaps.MOST) -> list[StoredHeap]:
         """What the span's reports said of their heaps, in their order in time: about ``most`` of them."""
         with reading(self._engine) as connection:
