@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+MAX_ORDINAL = 1_000
+"""So many equal lines of one function are told apart where a file is renamed."""
+
 
 class Severity(enum.IntEnum):
     """How much a finding matters; ordered, so ``finding.severity >= Severity.HIGH`` reads as it should."""
@@ -141,11 +144,26 @@ def fingerprinted(findings: Iterable[Finding]) -> list[Finding]:
     seen: Counter[tuple[str, ...]] = Counter()
     result = []
     for finding in sorted(findings, key=lambda finding: finding.order):
-        identity = (finding.rule, finding.path, finding.scope, " ".join(finding.snippet.split()))
+        identity = _identity(finding, finding.path)
         ordinal = seen[identity]
         seen[identity] += 1
-        digest = hashlib.sha256(
-            "\0".join((*identity, str(ordinal))).encode("utf-8", "surrogatepass")
-        ).hexdigest()
-        result.append(replace(finding, fingerprint=digest[:32]))
+        result.append(replace(finding, fingerprint=_digest(identity, ordinal)))
     return result
+
+
+def fingerprint_at(finding: Finding, path: str) -> str:
+    """The fingerprint that ``finding`` would have if its file were called ``path``; "" if its own is not by our rules."""
+    here = _identity(finding, finding.path)
+    for ordinal in range(MAX_ORDINAL):
+        if _digest(here, ordinal) == finding.fingerprint:
+            return _digest(_identity(finding, path), ordinal)
+    return ""
+
+
+def _identity(finding: Finding, path: str) -> tuple[str, ...]:
+    return (finding.rule, path, finding.scope, " ".join(finding.snippet.split()))
+
+
+def _digest(identity: tuple[str, ...], ordinal: int) -> str:
+    text = "\0".join((*identity, str(ordinal))).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:32]

@@ -47,6 +47,7 @@ def post(
     name = detected(environ) if name == "auto" else name
     forge = connect(name, environ)
     findings = _written_by_people(targets, result.findings)
+    manner = replace(manner, renamed={target.path: target.before for target in targets if target.before})
     if manner.once:
         requests: list[dict[str, object]] = []
         forge.rehearse(requests)

@@ -204,6 +204,29 @@ def test_a_rebase_a_squash_and_a_force_push_say_nothing_new(life: Life) -> None:
     assert (len(life.inline), life.writes) == (3, before)
 
 
+def test_a_file_with_another_name_is_the_same_file(life: Life) -> None:
+    """Renamed by the change from the start, in a later push, and once more after the change itself had added it."""
+    run = life.site.run
+    run("switch", "-q", "main")
+    life.site.base = life.site.commit({"old.py": "X = 1\n" * 40}, "A file to rename")
+    run("push", "-q", "origin", "main")
+    run("switch", "-q", "topic")
+    run("rebase", "-q", "main")
+    life.push({"old.py": "X = 1\n" * 40 + flawed(1), "added.py": flawed(2)})
+    life.review()
+    assert len(life.inline) == 3
+    before = life.writes
+    run("mv", "old.py", "renamed.py")
+    run("mv", "added.py", "moved.py")
+    life.site.commit({}, "Rename them")
+    life.push()
+    life.review()
+    assert (len(life.inline), life.resolved, life.writes) == (3, 0, before)
+    life.push({"moved.py": flawed(1)})
+    life.review()
+    assert (len(life.inline), life.resolved) == (3, 1)
+
+
 def test_forty_findings_are_ten_comments_and_one_summary(life: Life) -> None:
     life.push({"a.py": flawed(40)})
     life.review()

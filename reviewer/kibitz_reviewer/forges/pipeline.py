@@ -6,16 +6,18 @@ from there. Two runs at once both see, after writing, what the other wrote; the 
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from kibitz_reviewer.finding import Finding, Severity
 from kibitz_reviewer.forges import Forge, Posted
 from kibitz_reviewer.forges.explain import explanation
 from kibitz_reviewer.forges.marker import marker, shortened
 from kibitz_reviewer.forges.orders import Say, heard
-from kibitz_reviewer.forges.plan import MAX_FILES, MAX_INLINE, MAX_PER_PULL, Plan, planned, summary
+from kibitz_reviewer.forges.plan import MAX_FILES, MAX_INLINE, MAX_PER_PULL, Hunks, Plan, planned, summary
+from kibitz_reviewer.forges.recognise import recognised
 from kibitz_reviewer.forges.rest import RefusedError, UnreachableError
 from kibitz_reviewer.forges.talk import Pull, Talk, Thread
 
@@ -28,7 +30,7 @@ class Manner:
     """How to publish. ``unreviewed``: paths whose findings are not known this time; ``blind``: that goes for every path.
 
     ``failed``: the check fails whatever was found; ``fail_at``: it fails from this severity on; ``once``: do not look again after writing (nothing is really written).
-    ``quiet``: rules whose findings only the summary tells.
+    ``quiet``: rules whose findings only the summary tells. ``renamed``: by path, the one the file had before the change.
     """
 
     max_inline: int = MAX_INLINE
@@ -40,6 +42,7 @@ class Manner:
     review_bots: bool = False
     once: bool = False
     quiet: Collection[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(
@@ -68,9 +71,11 @@ def _publish(forge: Forge, findings: Sequence[Finding], manner: Manner) -> Poste
     if reason:
         return Posted(note=reason)
     talk = forge.talk()
+    hunks = functools.cache(forge.hunks)
+    own, findings = findings, recognised(findings, talk, manner.renamed, hunks)
     say = heard(talk, forge.may_write, lambda marks: _rules(findings, marks))
     kept = [finding for finding in findings if not say.covers(finding)]
-    posted = _say(forge, talk, kept, manner)
+    posted = _say(forge, talk, kept, manner, hunks)
     posted = replace(
         posted,
         ignored=len(findings) - len(kept),
@@ -80,7 +85,9 @@ def _publish(forge: Forge, findings: Sequence[Finding], manner: Manner) -> Poste
             *posted.said,
             *_named(findings, {mark for thread in talk.threads for mark in thread.fingerprints}),
         ),
-        waved=frozenset(shortened(finding.fingerprint) for finding in findings if say.covers(finding)),
+        waved=frozenset(
+            shortened(one.fingerprint) for one, known in zip(own, findings, strict=True) if say.covers(known)
+        ),
         turned_down=_named(findings, say.ignored | say.rejected),
         pull=pull,
     )
@@ -101,10 +108,10 @@ def _skip(pull: Pull, manner: Manner) -> str:
     return ""
 
 
-def _say(forge: Forge, talk: Talk, kept: list[Finding], manner: Manner) -> Posted:
+def _say(forge: Forge, talk: Talk, kept: list[Finding], manner: Manner, hunks: Callable[[], Hunks]) -> Posted:
     known = talk.known
     new = [finding for finding in kept if shortened(finding.fingerprint) not in known]
-    plan, note = _planned(forge, talk, new, manner)
+    plan, note = _planned(forge, talk, new, manner, hunks)
     inline = {mark for thread in talk.threads for mark in thread.fingerprints}
     listed = [
         finding
@@ -121,14 +128,16 @@ def _say(forge: Forge, talk: Talk, kept: list[Finding], manner: Manner) -> Poste
     return posted
 
 
-def _planned(forge: Forge, talk: Talk, new: list[Finding], manner: Manner) -> tuple[Plan, str]:
+def _planned(
+    forge: Forge, talk: Talk, new: list[Finding], manner: Manner, hunks: Callable[[], Hunks]
+) -> tuple[Plan, str]:
     if not new:
         return Plan((), ()), ""
-    hunks = forge.hunks()
-    if len(hunks) > MAX_FILES:
-        return planned(new, {}, 0, forge.dialect), f"{len(hunks)} files changed: summary only"
+    lines = hunks()
+    if len(lines) > MAX_FILES:
+        return planned(new, {}, 0, forge.dialect), f"{len(lines)} files changed: summary only"
     room = min(manner.max_inline, MAX_PER_PULL - len(talk.threads))
-    return planned(new, hunks, room, forge.dialect, manner.quiet), ""
+    return planned(new, lines, room, forge.dialect, manner.quiet), ""
 
 
 @dataclass
