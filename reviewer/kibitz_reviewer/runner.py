@@ -301,7 +301,7 @@ def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[
     forks = sys.platform == "linux" and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if forks else "spawn")
     if forks:
-        _prepare()
+        _prepare(fixes=any(t.fixes for t in targets), dataflow=any(t.dataflow for t in targets))
     lost: list[Target] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         running: dict[Future[Review], list[Target]] = {
@@ -325,12 +325,15 @@ def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[
                 )
 
 
-def _prepare() -> None:
+def _prepare(*, fixes: bool, dataflow: bool) -> None:
     """Load what every worker needs, so that they are born with it, and keep the collector from looking at it in each."""
-    from kibitz_reviewer.dataflow import analysis, models  # noqa: F401 - the first is only loaded
-
     all_rules()
-    models.standard_models()
+    if fixes:
+        from kibitz_reviewer import repairs  # noqa: F401 - brings libcst
+    if dataflow:
+        from kibitz_reviewer.dataflow import analysis, models  # noqa: F401 - the first is only loaded
+
+        models.standard_models()
     gc.collect()
     gc.freeze()
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import replace
 
 from kibitz_reviewer.dataflow.branches import Flowing, GoneError
-from kibitz_reviewer.dataflow.entries import Entries
+from kibitz_reviewer.dataflow.entries import lets_in
 from kibitz_reviewer.dataflow.library import Library
 from kibitz_reviewer.dataflow.machine import MAX_DEPTH, Activation
 from kibitz_reviewer.dataflow.program import ClassInfo, FunctionInfo, ModuleInfo
@@ -49,7 +49,7 @@ class Calls(Library):
         self._wanted: dict[int, bool] = {}
         self._mro: dict[ClassInfo, list[ClassInfo]] = {}
         #: By file the functions in which something comes in from outside.
-        self.letting_in: dict[str, Mapping[ast.AST, object]] = {}
+        self.letting_in: dict[str, Container[ast.AST]] = {}
 
     # Calls
 
@@ -171,8 +171,7 @@ class Calls(Library):
         """Whether something comes in from outside in the function itself."""
         home = ref.info.module
         if home.path not in self.letting_in:
-            entries = Entries(home.module, self.workspace, self.models)
-            self.letting_in[home.path] = entries.found
+            self.letting_in[home.path] = lets_in(home.module, self.workspace, self.models)
         return ref.info.node in self.letting_in[home.path]
 
     def _carries(self, ref: FunctionRef, args: list[Value], keywords: dict[str, Value]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kibitz_reviewer.dataflow.models import Models
-from kibitz_reviewer.dataflow.program import Workspace
+from kibitz_reviewer.dataflow.program import LettingIn, Workspace
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.loops import is_lambda_handler
 from kibitz_reviewer.engines.names import FUNCTIONS, Function, imports_of
@@ -110,8 +110,7 @@ class Entries:
                 yield handler
 
     def _is_parent(self, name: str) -> bool:
-        start = name + "."
-        return "." in name and any(source.startswith(start) for source in self.models.sources)
+        return "." in name and name in self.models.source_parents
 
     def _bound_by(self, node: ast.AST) -> set[str]:
         statement = self.module.enclosing_statement(node)
@@ -139,9 +138,12 @@ class Entries:
     def add_readers(self, names: set[str]) -> list[Function]:
         """Take in the functions that read or call something of these names; which those are."""
         readers: dict[Function, None] = {}
-        for node in self.module.nodes(ast.Name, ast.Attribute):
+        named = [node for node in self.module.nodes(ast.Name) if node.id in names]
+        attributes = [node for node in self.module.nodes(ast.Attribute) if node.attr in names]
+        nodes: list[ast.Name | ast.Attribute] = [*named, *attributes]
+        for node in self.module.ordered(nodes):
             name = node.id if isinstance(node, ast.Name) else node.attr
-            if name not in names or not isinstance(node.ctx, ast.Load):
+            if not isinstance(node.ctx, ast.Load):
                 continue
             if isinstance(node, ast.Attribute) and name in COMMON and not self._is_self(node.value):
                 continue
@@ -241,8 +243,26 @@ class Entries:
 
     def _is_request(self, argument: ast.arg) -> bool:
         annotation = argument.annotation
-        return annotation is not None and ast.unparse(annotation).rpartition(".")[2] in REQUESTS
+        if isinstance(annotation, ast.BinOp):
+            annotation = annotation.left
+        if isinstance(annotation, ast.Constant):
+            return str(annotation.value).rpartition(".")[2] in REQUESTS
+        name = annotation.attr if isinstance(annotation, ast.Attribute) else getattr(annotation, "id", "")
+        return name in REQUESTS
 
     def _is_web_class(self, parent: ast.ClassDef) -> bool:
         bases = [ast.unparse(base) for base in parent.bases]
         return any(base.endswith(("RequestHandler", "HTTPEndpoint", "WebSocketHandler")) for base in bases)
+
+
+def lets_in(module: Module, workspace: Workspace, models: Models) -> frozenset[ast.AST]:
+    """The functions of a file in which something comes in from outside; worked out once for all files of a workspace."""
+    key = (module.path, id(models))
+    known = workspace.letting_in.get(key)
+    if known is None or known.module is not module:
+        before, workspace.asked = workspace.asked, set()
+        found = frozenset(Entries(module, workspace, models).found)
+        known = workspace.letting_in[key] = LettingIn(module, found, frozenset(workspace.asked))
+        workspace.asked = before
+    workspace.asked |= known.asked
+    return known.functions

@@ -53,6 +53,8 @@ class Models:
 
     sources: dict[str, SourceModel] = field(default_factory=dict)
     source_methods: dict[str, SourceModel] = field(default_factory=dict)
+    #: What the names of sources begin with: ``flask.request`` for ``flask.request.args``.
+    source_parents: set[str] = field(default_factory=set)
     sinks: dict[str, list[SinkModel]] = field(default_factory=dict)
     sink_methods: dict[str, list[SinkModel]] = field(default_factory=dict)
     sanitizers: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class Models:
             model = SourceModel(label, entry.get("what", "input"))
             self.sources.update(dict.fromkeys(entry.get("names", []), model))
             self.source_methods.update(dict.fromkeys(entry.get("methods", []), model))
+            for name in entry.get("names", []):
+                self.source_parents |= {name[:at] for at, character in enumerate(name) if character == "."}
             self.handlers.update(dict.fromkeys(entry.get("handlers", []), model))
             self.words |= _last_words([*entry.get("names", []), *entry.get("methods", [])])
             self.words |= set(entry.get("words", [])) | _last_words(entry.get("handlers", []))

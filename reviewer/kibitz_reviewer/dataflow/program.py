@@ -87,6 +87,15 @@ class ModuleInfo:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class LettingIn:
+    """The functions of ``module`` in which something comes in, and the paths that were asked for to know."""
+
+    module: Module
+    functions: frozenset[ast.AST]
+    asked: frozenset[str]
+
+
 class Workspace:
     """The files that belong together: what an import of one of them finds among the others.
 
@@ -97,6 +106,8 @@ class Workspace:
         self.root = root
         #: The paths that were asked for: what is found in a file depends on these.
         self.asked: set[str] = set()
+        #: By path (and models) what ``entries.lets_in`` found.
+        self.letting_in: dict[tuple[str, int], LettingIn] = {}
         self._texts = dict(texts or {})
         self._modules: dict[str, Module | None] = {}
         self._words: dict[str, frozenset[str]] = {}
@@ -192,4 +203,4 @@ def star_imports(module: Module) -> Iterator[str]:
             yield "." * statement.level + (statement.module or "")
 
 
-__all__ = ["ClassInfo", "FunctionInfo", "ModuleInfo", "Workspace", "imports_of", "star_imports"]
+__all__ = ["ClassInfo", "FunctionInfo", "LettingIn", "ModuleInfo", "Workspace", "imports_of", "star_imports"]

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import libcst as cst
-
 from kibitz_reviewer.engines.arguments import ABSENT, argument, is_open, known, name_of
 from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-import libcst as cst
-
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 
-TIGHT = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-BINDING = (
-    cst.Attribute,
-    cst.Call,
-    cst.Subscript,
-    cst.BinaryOperation,
-    cst.UnaryOperation,
-    cst.Comparison,
-    cst.Await,
-)
+
+def tight() -> cst.AssignEqual:
+    """An equals sign without spaces, as between a keyword and its value."""
+    return cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
 def code_of(node: cst.CSTNode) -> str:
@@ -38,7 +31,8 @@ def statement(code: str) -> cst.BaseStatement:
 
 def bracketed(node: cst.BaseExpression, parent: cst.CSTNode | None) -> cst.BaseExpression:
     """``node``, in brackets if what stands around it would take it apart."""
-    if isinstance(parent, BINDING) and not node.lpar:
+    binding = cst.Attribute | cst.Call | cst.Subscript | cst.BinaryOperation | cst.UnaryOperation
+    if isinstance(parent, binding | cst.Comparison | cst.Await) and not node.lpar:
         return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return node
 
@@ -61,7 +55,7 @@ def with_keyword(call: cst.Call, name: str, code: str) -> cst.Call:
     for arg in call.args:
         if arg.keyword is not None and arg.keyword.value == name:
             return call.with_deep_changes(arg, value=value)
-    new = cst.Arg(value, keyword=cst.Name(name), equal=TIGHT)
+    new = cst.Arg(value, keyword=cst.Name(name), equal=tight())
     if not call.args:
         return call.with_changes(args=[new])
     *first, last = call.args
@@ -111,20 +105,11 @@ def text_value(node: cst.BaseExpression | None) -> str | None:
     return None
 
 
-class _Changed(cst.CSTTransformer):
-    def __init__(self, change: Callable[[cst.CSTNode], cst.CSTNode | None]) -> None:
-        super().__init__()
-        self.change, self.found = change, False
-
-    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
-        new = self.change(updated_node)
-        self.found = self.found or new is not None
-        return updated_node if new is None else new
-
-
 def changed(node: cst.CSTNode, change: Callable[[cst.CSTNode], cst.CSTNode | None]) -> cst.CSTNode | None:
     """``node`` with what ``change`` gives in the place of the nodes inside; None if it never gives anything."""
-    transformer = _Changed(change)
+    from kibitz_reviewer.engines.changing import Changing
+
+    transformer = Changing(change)
     result = node.visit(transformer)
     return result if transformer.found and isinstance(result, cst.CSTNode) else None
 

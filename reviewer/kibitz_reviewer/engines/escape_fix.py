@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import libcst as cst
-
 from kibitz_reviewer.engines.edits import code_of
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.pieces import safe_call
-
-Node = TypeVar("Node", bound=cst.CSTNode)
 
 
 def escaped(call: cst.Call, arg: cst.Arg, function: str) -> cst.CSTNode | None:

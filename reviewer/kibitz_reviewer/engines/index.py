@@ -6,7 +6,7 @@ import ast
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -143,6 +143,10 @@ class Module:
             return self._nodes.get(types[0], [])
         found = [node for kind in types for node in self._nodes.get(kind, [])]
         return sorted(found, key=self._order.__getitem__)
+
+    def ordered(self, nodes: Iterable[Node]) -> list[Node]:
+        """These nodes of the file, in source order."""
+        return sorted(nodes, key=self._order.__getitem__)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node around ``node``; None for the module itself."""

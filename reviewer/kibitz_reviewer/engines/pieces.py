@@ -6,12 +6,11 @@ import re
 import shlex
 from typing import TypeAlias
 
-import libcst as cst
-
 from kibitz_reviewer.engines.edits import code_of, parsed, text_value
+from kibitz_reviewer.engines.later import cst
 
 #: Text, or an expression whose value stands there.
-Piece: TypeAlias = str | cst.BaseExpression
+Piece: TypeAlias = "str | cst.BaseExpression"
 SHELL = re.compile(r"[|&;<>()$`*?\[\]~#!{}\n\\]")
 HOLE = "\ue000"
 _FIELD = re.compile(r"%[sdi]|%%")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-import libcst as cst
-
 from kibitz_reviewer.engines.edits import changed, code_of, mentions
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 
 

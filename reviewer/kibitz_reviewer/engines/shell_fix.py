@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from kibitz_reviewer.engines.arguments import keyword
 from kibitz_reviewer.engines.edits import argument, bracketed, code_of, parsed, with_value, without_keywords
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.pieces import command_list, pieces_of
 from kibitz_reviewer.fixes import Repair
 

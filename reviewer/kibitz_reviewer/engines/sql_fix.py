@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from kibitz_reviewer.engines.edits import code_of, parsed
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.pieces import parameterised, pieces_of
 from kibitz_reviewer.fixes import Repair
 

@@ -6,10 +6,9 @@ import ast
 import decimal
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.edits import with_value
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from kibitz_reviewer.engines.call_table import CallTable
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Severity
 

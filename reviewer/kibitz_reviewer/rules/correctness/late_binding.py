@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.arguments import method
-from kibitz_reviewer.engines.edits import TIGHT, mentions
+from kibitz_reviewer.engines.edits import mentions, tight
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
@@ -150,7 +149,9 @@ class LateBinding(Rule):
         used = sorted(name for name in names if mentions(node.body, name))
         own = {param.name.value for param in node.params.params}
         kept = [
-            cst.Param(cst.Name(name), default=cst.Name(name), equal=TIGHT) for name in used if name not in own
+            cst.Param(cst.Name(name), default=cst.Name(name), equal=tight())
+            for name in used
+            if name not in own
         ]
         if not kept or node.params.star_kwarg or node.params.kwonly_params:
             return None

@@ -6,9 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.names import Function
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from kibitz_reviewer.engines.call_table import CallTable
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.shell_fix import without_shell
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Confidence, Severity

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.closing import leaks_from
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.pieces import safe_call
 from kibitz_reviewer.engines.scopes import opened_in_with
 from kibitz_reviewer.fixes import Repair

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.edits import calling
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.text import parameters_of, text_of
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity

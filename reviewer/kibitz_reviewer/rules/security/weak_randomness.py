@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.arguments import target_names
 from kibitz_reviewer.engines.edits import calling
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 

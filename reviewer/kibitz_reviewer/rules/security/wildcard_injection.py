@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from kibitz_reviewer.engines.escape_fix import escaped
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Severity
 from kibitz_reviewer.rule_flow import FlowRule

@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
 from kibitz_reviewer.engines.arguments import argument, is_false, is_true, keyword, name_of
 from kibitz_reviewer.engines.edits import with_keyword, with_value
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
 from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
