@@ -33,7 +33,8 @@ from kibitz_reviewer.suppress import Suppressions, keep, suppressions, unused
 POOL_FROM_FILES = 20
 #: How many objects more than after the last collection are worth one; a full round takes a second for each two million.
 GARBAGE_OBJECTS = 1_000_000
-CHUNK_BYTES = 200_000
+#: How much a process is given at once. Large pieces spare the data flow from reading the same imports in each process.
+CHUNK_BYTES, MAX_CHUNK_BYTES = 200_000, 800_000
 PYLINT_UP_TO_FILES = 20
 PROGRESS_AFTER_S = 2.0
 
@@ -296,7 +297,7 @@ def _ask_pylint(targets: Sequence[Target], result: Review) -> None:
 def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[Review]:
     """Review over all processors; a file that takes its process down with it becomes a problem."""
     workers = min(os.cpu_count() or 1, 16)
-    left = _chunks(targets)
+    left = _chunks(targets, workers)
     # Forking is quick, but only safe while this process has one thread.
     forks = sys.platform == "linux" and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if forks else "spawn")
@@ -353,14 +354,17 @@ def _review_chunk(targets: list[Target], cache: Cache | None) -> Review:
     return result
 
 
-def _chunks(targets: Sequence[Target]) -> list[list[Target]]:
+def _chunks(targets: Sequence[Target], workers: int) -> list[list[Target]]:
     """Targets in chunks of about equal size in bytes, neighbours together (they import each other), the largest first."""
     chunks: list[tuple[int, list[Target]]] = []
     part: list[Target] = []
     filled = 0
-    for target in sorted(targets, key=lambda target: target.path):
-        size = _size(target)
-        if part and filled + size > CHUNK_BYTES:
+    sizes = [(target, _size(target)) for target in sorted(targets, key=lambda target: target.path)]
+    limit = CHUNK_BYTES
+    if any(target.dataflow for target in targets):
+        limit = min(max(limit, sum(size for _, size in sizes) // workers + 1), MAX_CHUNK_BYTES)
+    for target, size in sizes:
+        if part and filled + size > limit:
             chunks.append((filled, part))
             part, filled = [], 0
         part.append(target)
