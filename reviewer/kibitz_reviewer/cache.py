@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kibitz_reviewer.duplicates.shape import Shape
 from kibitz_reviewer.finding import Confidence, Edit, Finding, Fix, Severity, Step
 
 PACKAGE = Path(__file__).resolve().parent
@@ -30,6 +31,7 @@ class Known:
 
     findings: list[Finding]
     suppressed: int = 0
+    shape: Shape | None = None
 
 
 class Cache:
@@ -47,14 +49,20 @@ class Cache:
             document = json.loads(self._place(path, text).read_text(encoding="utf-8"))
             if any(digest_of(other) != digest for other, digest in document["depends"].items()):
                 return None
-            return Known([_finding(e) for e in document["findings"]], document["suppressed"])
+            findings = [_finding(entry) for entry in document["findings"]]
+            return Known(findings, document["suppressed"], Shape.of_lists(document["shape"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, path: str, text: str, known: Known, depends: Mapping[str, str | None]) -> None:
         """Remember what was found in ``text``, which holds as long as the files of ``depends`` have these hashes."""
         findings = [asdict(finding) for finding in known.findings]
-        document = {"depends": dict(depends), "findings": findings, "suppressed": known.suppressed}
+        document = {
+            "depends": dict(depends),
+            "findings": findings,
+            "suppressed": known.suppressed,
+            "shape": None if known.shape is None else known.shape.as_lists(),
+        }
         try:
             place = self._place(path, text)
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -71,10 +71,17 @@ class Configuration:
         """``findings`` without the unwanted, each with the severity it has here."""
         return [kept for finding in findings if (kept := self._judged(finding))]
 
+    def excludes(self, path: str) -> bool:
+        """Whether nobody wants the file at ``path`` reviewed."""
+        return any(matches(pattern, path) for pattern in self._near(path).exclude)
+
+    def _near(self, path: str) -> Config:
+        return self._of(str(PurePosixPath(path).parent).removeprefix("."))
+
     def _judged(self, finding: Finding) -> Finding | None:
-        config = self._of(str(PurePosixPath(finding.path).parent).removeprefix("."))
+        config = self._near(finding.path)
         level = config.rules.get(finding.rule, "")
-        if level == OFF or any(matches(pattern, finding.path) for pattern in config.exclude):
+        if level == OFF or self.excludes(finding.path):
             return None
         if level:
             finding = replace(finding, severity=Severity.named(level))

@@ -109,7 +109,28 @@ class Repository:
                     found += [(_text(path), blob.decode()) for blob in facts.split()[2:4] if blob.strip(b"0")]
         return found
 
-    def _git(self, *arguments: str) -> bytes:
+    def files(self, commit: str) -> list[str]:
+        """The paths of all files of ``commit``; links and submodules are none."""
+        listed = self._git("ls-tree", "-r", "-z", "--full-tree", commit).decode("utf-8", "surrogateescape")
+        entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
+        return [path for mode, _, path in entries if mode.startswith("100")]
+
+    def contents(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of many files as of ``commit``, in one go."""
+        asked = "".join(f"{commit}:{path}\n" for path in paths if "\n" not in path)
+        output = self._git("cat-file", "--batch", given=asked.encode("utf-8", "surrogateescape"))
+        found: dict[str, bytes] = {}
+        at = 0
+        for path in (path for path in paths if "\n" not in path):
+            end = output.index(b"\n", at)
+            kind, _, size = output[at:end].rpartition(b" ")
+            at = end + 1
+            if kind.endswith(b" blob"):
+                found[path] = output[at : at + int(size)]
+                at += int(size) + 1
+        return found
+
+    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
         quiet = ["-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", "diff.noprefix=false"]
         command = ["git", "--no-pager", "--no-optional-locks", *quiet, *arguments]
         environment = {
@@ -127,7 +148,7 @@ class Repository:
                 cwd=self._folder,
                 env=environment,
                 capture_output=True,
-                stdin=subprocess.DEVNULL,
+                input=given,
                 timeout=TIMEOUT_S,
                 check=False,
             )

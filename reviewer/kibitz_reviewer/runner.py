@@ -7,103 +7,53 @@ nothing goes wrong silently: what could not be reviewed is in the result as a pr
 from __future__ import annotations
 
 import functools
-import gc
-import multiprocessing
-import os
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from kibitz_reviewer import limits, pool
 from kibitz_reviewer.cache import Cache, Known, digest
 from kibitz_reviewer.dataflow.program import Workspace
+from kibitz_reviewer.duplicates import comparison
 from kibitz_reviewer.engines import notebook, pylint
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.parsing import UnparsableError
 from kibitz_reviewer.finding import Finding, fingerprinted
 from kibitz_reviewer.fixes import with_fixes
+from kibitz_reviewer.outcome import Problem, Review, Target
+from kibitz_reviewer.progress import Progress
 from kibitz_reviewer.rule import Rule, all_rules, rule_named
-from kibitz_reviewer.sources import NOTEBOOK, Source, UnreadableError, decode, read
+from kibitz_reviewer.sources import NOTEBOOK, UnreadableError
 from kibitz_reviewer.suppress import Suppressions, keep, suppressions, unused
 
+__all__ = ["Problem", "Review", "Target", "review", "review_file", "review_source"]
+
 POOL_FROM_FILES = 20
-#: How many objects more than after the last collection are worth one; a full round takes a second for each two million.
-GARBAGE_OBJECTS = 1_000_000
-#: How much a process is given at once. Large pieces spare the data flow from reading the same imports in each process.
-CHUNK_BYTES, MAX_CHUNK_BYTES = 200_000, 800_000
 PYLINT_UP_TO_FILES = 20
-PROGRESS_AFTER_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that kept (part of) a file from being reviewed. ``broken``: the file itself is at fault."""
-
-    path: str
-    message: str
-    line: int = 0
-    broken: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One file to review: the path to show, where it is on disk, and its bytes where they are not those on disk.
-
-    ``changed`` limits the findings to those that touch these lines; None: no limit. ``asked``: the user named this very
-    file, or the change touches it. ``fixes``: work out how findings can be fixed; ``dataflow``: follow values.
-    ``before``: the path the file had before the change, "" for the same.
-    """
-
-    path: str
-    place: Path
-    content: bytes | None = None
-    changed: frozenset[int] | None = None
-    asked: bool = False
-    fixes: bool = True
-    dataflow: bool = True
-    before: str = ""
-
-    def source(self) -> Source:
-        """The file's text; raises ``UnreadableError``."""
-        return read(self.place) if self.content is None else decode(self.content)
-
-
-@dataclass(slots=True)
-class Review:
-    """The outcome: findings in order, problems, and the size of what was looked at."""
-
-    findings: list[Finding] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    files: int = 0
-    lines: int = 0
-    suppressed: int = 0
-
-    def add(self, other: Review) -> None:
-        """Take in the outcome of other files."""
-        self.findings += other.findings
-        self.problems += other.problems
-        self.files += other.files
-        self.lines += other.lines
-        self.suppressed += other.suppressed
-
-
-def review(targets: Sequence[Target], *, with_pylint: bool = False, cache: Path | None = None) -> Review:
+def review(
+    targets: Sequence[Target],
+    *,
+    with_pylint: bool = False,
+    cache: Path | None = None,
+    others: Sequence[Target] = (),
+) -> Review:
     """Review ``targets``; ``with_pylint`` also asks pylint about them, where they are few or changed.
 
-    ``cache`` is a folder in which what was found is kept, and looked up the next time.
+    ``cache`` is a folder in which what was found is kept, and looked up the next time. ``others`` are the files around a
+    change: nothing is said about them, but that the change repeats what they say.
     """
     result = Review()
     store = Cache(cache.absolute()) if cache is not None else None
-    alone = functools.partial(review_file, cache=store)
-    progress = _Progress(len(targets))
-    for part in _over_processes(targets, store) if len(targets) >= POOL_FROM_FILES else map(alone, targets):
+    work = functools.partial(review_file, cache=store)
+    progress = Progress(len(targets))
+    for part in _parts(targets, work):
         result.add(part)
         progress.step(part.files + len(part.problems))
     progress.done()
+    comparison.compare(targets, others, result)
     if with_pylint:
         _ask_pylint(targets, result)
     result.findings.sort(key=lambda finding: finding.order)
@@ -114,21 +64,55 @@ def review(targets: Sequence[Target], *, with_pylint: bool = False, cache: Path 
 def review_file(target: Target, cache: Cache | None = None) -> Review:
     """Review one file with our own rules; with a ``cache``, only if it or what it imports has changed."""
     try:
-        text = target.source().text
-        if cache is not None and target.changed is None:
-            return _remembered(text, target, cache)
-        if target.path.endswith(NOTEBOOK):
-            return _review_notebook(text, target)
-        return review_source(
-            text,
-            target.path,
-            target.changed,
-            workspace=_workspace(target),
-            fixes=target.fixes,
-            dataflow=target.dataflow,
-        )
+        with limits.time_limit():
+            return _review_file(target, cache)
     except UnreadableError as error:
         return Review(problems=[Problem(target.path, str(error), broken=error.broken)])
+    except limits.TimeIsUpError:
+        reason = f"took longer than {limits.SECONDS_PER_FILE:.0f} s; left out"
+    except MemoryError:
+        reason = "takes more memory than a file may; left out"
+    except RecursionError:
+        reason = "nested too deeply; left out"
+    return Review(problems=[Problem(target.path, reason, broken=True)])
+
+
+def _review_file(target: Target, cache: Cache | None) -> Review:
+    text = target.source().text
+    if cache is not None and target.changed is None:
+        return _remembered(text, target, cache)
+    if target.path.endswith(NOTEBOOK):
+        return _review_notebook(text, target)
+    result = review_source(
+        text,
+        target.path,
+        target.changed,
+        workspace=_workspace(target),
+        fixes=target.fixes,
+        dataflow=target.dataflow,
+    )
+    shape = comparison.shape_in(text, target.path)
+    if shape is not None and result.files:
+        result.shapes[target.path] = shape
+    return result
+
+
+def _parts(targets: Sequence[Target], work: pool.Work) -> Iterable[Review]:
+    """The outcome of each target. A process of its own survives what a file may do to it; without forks it costs a second."""
+    if len(targets) >= POOL_FROM_FILES or (targets and pool.may_fork()):
+        return pool.over_processes(targets, work, functools.partial(_prepare, targets))
+    return map(work, targets)
+
+
+def _prepare(targets: Sequence[Target]) -> None:
+    """Load what every worker needs, so that they are born with it."""
+    all_rules()
+    if any(target.fixes for target in targets):
+        from kibitz_reviewer import repairs  # noqa: F401 - brings libcst
+    if any(target.dataflow for target in targets):
+        from kibitz_reviewer.dataflow import analysis, models  # noqa: F401 - the first is only loaded
+
+        models.standard_models()
 
 
 def _remembered(text: str, target: Target, cache: Cache) -> Review:
@@ -136,14 +120,22 @@ def _remembered(text: str, target: Target, cache: Cache) -> Review:
     space = _workspace(target)
     known = cache.get(_key(target), text, functools.partial(_digest, space))
     if known is not None:
-        return Review(known.findings, files=1, lines=text.count("\n"), suppressed=known.suppressed)
+        shapes = {} if known.shape is None else {target.path: known.shape}
+        return Review(
+            known.findings, files=1, lines=text.count("\n"), suppressed=known.suppressed, shapes=shapes
+        )
     if space is not None:
         space.asked = set()
-    result = review_file(target)
+    result = _review_file(target, None)
     if not result.problems:
         asked = (space.asked - {target.path}) if space is not None else set()
         depends = {path: _digest(space, path) for path in asked}
-        cache.put(_key(target), text, Known(result.findings, result.suppressed), depends)
+        cache.put(
+            _key(target),
+            text,
+            Known(result.findings, result.suppressed, result.shapes.get(target.path)),
+            depends,
+        )
     return result
 
 
@@ -219,7 +211,7 @@ def review_source(
         )
         result.problems.append(Problem(path, reason, first))
     found: list[Finding] = []
-    for rule in all_rules() if rules is None else rules:
+    for rule in _own_rules() if rules is None else rules:
         if rule.wants(module.source, module.words):
             found += _checked(rule, module, result)
     if module.flow_error:
@@ -235,6 +227,12 @@ def review_source(
     result.findings = with_fixes(module, here) if fixes else here
     module.forget()
     return result
+
+
+@functools.cache
+def _own_rules() -> tuple[Rule, ...]:
+    """The rules that a file alone can break."""
+    return tuple(rule for rule in all_rules() if not rule.across)
 
 
 def without_superseded(findings: Iterable[Finding]) -> list[Finding]:
@@ -289,116 +287,3 @@ def _ask_pylint(targets: Sequence[Target], result: Review) -> None:
         kept, suppressed = keep(here, hints[path])
         result.suppressed += suppressed
         result.findings += pylint.without_duplicates(result.findings, touching(kept, changed[path]))
-
-
-# Many files
-
-
-def _over_processes(targets: Sequence[Target], cache: Cache | None) -> Iterable[Review]:
-    """Review over all processors; a file that takes its process down with it becomes a problem."""
-    workers = min(os.cpu_count() or 1, 16)
-    left = _chunks(targets, workers)
-    # Forking is quick, but only safe while this process has one thread.
-    forks = sys.platform == "linux" and threading.active_count() == 1
-    context = multiprocessing.get_context("fork" if forks else "spawn")
-    if forks:
-        _prepare(fixes=any(t.fixes for t in targets), dataflow=any(t.dataflow for t in targets))
-    lost: list[Target] = []
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        running: dict[Future[Review], list[Target]] = {
-            pool.submit(_review_chunk, chunk, cache): chunk for chunk in left
-        }
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                chunk = running.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    lost += chunk
-    for target in lost:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            try:
-                yield pool.submit(review_file, target).result()
-            except BrokenProcessPool:
-                yield Review(
-                    problems=[Problem(target.path, "reviewing it ended the process; left out", broken=True)]
-                )
-
-
-def _prepare(*, fixes: bool, dataflow: bool) -> None:
-    """Load what every worker needs, so that they are born with it, and keep the collector from looking at it in each."""
-    all_rules()
-    if fixes:
-        from kibitz_reviewer import repairs  # noqa: F401 - brings libcst
-    if dataflow:
-        from kibitz_reviewer.dataflow import analysis, models  # noqa: F401 - the first is only loaded
-
-        models.standard_models()
-    gc.collect()
-    gc.freeze()
-
-
-def _review_chunk(targets: list[Target], cache: Cache | None) -> Review:
-    """Review some files in a process of the pool, where nothing but this runs."""
-    result = Review()
-    # Trees are allocated in bursts that look like garbage to the collector: its rounds were a fifth of the time.
-    gc.disable()
-    try:
-        for target in targets:
-            result.add(review_file(target, cache))
-    finally:
-        gc.enable()
-        if gc.get_count()[0] > GARBAGE_OBJECTS:
-            gc.collect()
-    return result
-
-
-def _chunks(targets: Sequence[Target], workers: int) -> list[list[Target]]:
-    """Targets in chunks of about equal size in bytes, neighbours together (they import each other), the largest first."""
-    chunks: list[tuple[int, list[Target]]] = []
-    part: list[Target] = []
-    filled = 0
-    sizes = [(target, _size(target)) for target in sorted(targets, key=lambda target: target.path)]
-    limit = CHUNK_BYTES
-    if any(target.dataflow for target in targets):
-        limit = min(max(limit, sum(size for _, size in sizes) // workers + 1), MAX_CHUNK_BYTES)
-    for target, size in sizes:
-        if part and filled + size > limit:
-            chunks.append((filled, part))
-            part, filled = [], 0
-        part.append(target)
-        filled += size
-    chunks.append((filled, part))
-    return [part for _, part in sorted(chunks, key=lambda chunk: -chunk[0])]
-
-
-def _size(target: Target) -> int:
-    if target.content is not None:
-        return len(target.content)
-    try:
-        return target.place.stat().st_size
-    except OSError:
-        return 0
-
-
-class _Progress:
-    """A line on stderr for reviews of more than two seconds, rewritten in place on a terminal."""
-
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._clock = total, clock
-        self._next = clock() + PROGRESS_AFTER_S
-        self._count, self._shown = 0, False
-
-    def step(self, count: int) -> None:
-        self._count = min(self._count + count, self._total)
-        if self._clock() < self._next or not sys.stderr:
-            return
-        self._next = self._clock() + PROGRESS_AFTER_S
-        self._shown = True
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"kibitz review: {self._count} of {self._total} files", end=end, file=sys.stderr, flush=True)
-
-    def done(self) -> None:
-        if self._shown and sys.stderr.isatty():
-            print(" " * 60, end="\r", file=sys.stderr)

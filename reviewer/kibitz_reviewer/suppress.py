@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from kibitz_reviewer.engines.index import Module, comments_of
 from kibitz_reviewer.engines.pylint import MESSAGES
 from kibitz_reviewer.finding import Finding, Severity
+from kibitz_reviewer.rule import rule_named
 
 EVERYTHING = "*"
 UNUSED = "unused-suppression"
@@ -55,7 +56,7 @@ def suppressions(source: str) -> Suppressions:
             if whole_file:
                 result.whole_file |= rules
             else:
-                if _OURS.search(comment) and rules and not any(r.startswith("pylint-") for r in rules):
+                if _OURS.search(comment) and rules and not any(_is_told_later(r) for r in rules):
                     covered = tuple(_covered(lines, number, alone=alone))
                     result.ours.append((number, covered, frozenset(rules)))
                 for line in _covered(lines, number, alone=alone):
@@ -96,6 +97,12 @@ def unused(module: Module, hints: Suppressions, findings: Iterable[Finding]) -> 
             )
         )
     return found
+
+
+def _is_told_later(rule: str) -> bool:
+    """Whether findings of the rule come after those of the file: a comment for them may well look unused."""
+    known = rule_named(rule)
+    return rule.startswith("pylint-") or (known is not None and known.across)
 
 
 def _read(comment: str) -> Iterable[tuple[set[str], bool]]:

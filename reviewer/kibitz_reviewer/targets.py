@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from kibitz_reviewer.diff import Changes, DiffError, Repository, mismatch, parse, split_range
 from kibitz_reviewer.runner import Problem, Target
-from kibitz_reviewer.sources import SUFFIXES, UnreadableError, expand, read, relative
+from kibitz_reviewer.sources import SUFFIXES, UnreadableError, expand, read, relative, walk
+
+#: A change is compared with so many files at most.
+MAX_OTHERS = 20_000
 
 
 @dataclass(slots=True)
 class Selection:
-    """The files to review, and what was left out and why."""
+    """The files to review, and what was left out and why. ``others``: the files around a change, to compare it with."""
 
     targets: list[Target] = field(default_factory=list)
+    others: list[Target] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -53,6 +58,10 @@ def of_diff(text: str, paths: Sequence[Path], base: Path) -> Selection:
         place = repository.root / path
         before = changes.renamed.get(path, "")
         selection.targets.append(Target(path, place, content, frozenset(changed), asked=True, before=before))
+    if selection.targets:
+        seen = {target.path for target in selection.targets}
+        beside = _in_commit(repository, head) if head_name else _on_disk(repository.root)
+        selection.others += [target for target in beside if target.path not in seen]
     return selection
 
 
@@ -75,7 +84,24 @@ def of_patch(file: str, paths: Sequence[Path], base: Path) -> Selection:
             continue
         selection.targets.append(Target(path, place, None, frozenset(changed), asked=True))
         _compare(path, place, changed, selection)
+    seen = {target.path for target in selection.targets}
+    if seen:
+        selection.others += [target for target in _on_disk(root) if target.path not in seen]
     return selection
+
+
+def _on_disk(root: Path) -> Iterator[Target]:
+    """The Python files beneath ``root``, as far as there are not too many of them."""
+    files = (file for file, reason in walk(root) if reason is None and file.suffix == ".py")
+    for file in islice(files, MAX_OTHERS):
+        yield Target(relative(file, root), file)
+
+
+def _in_commit(repository: Repository, commit: str) -> Iterator[Target]:
+    """The Python files of ``commit``, as far as there are not too many of them."""
+    paths = [path for path in repository.files(commit) if path.endswith(".py")][:MAX_OTHERS]
+    for path, content in repository.contents(commit, paths).items():
+        yield Target(path, repository.root / path, content)
 
 
 def _reviewable(

@@ -120,6 +120,32 @@ def test_diff_comments_on_changed_lines_only(
     ]
 
 
+@pytest.mark.parametrize("change", ["HEAD~1", "HEAD~1..HEAD"])
+def test_a_change_that_repeats_what_another_file_says_is_told(
+    change: str, kibitz: Kibitz, tmp_path: Path, git: Callable[..., bytes]
+) -> None:
+    copied = (
+        "def read(path):\n    with open(path) as file:\n        for line in file:\n            if not line.strip():\n"
+        "                continue\n            name, _, value = line.partition('=')\n"
+        "            yield name.strip().lower(), value.strip().lower()\n    print(path, 'is read', file.closed)\n"
+    )
+    (tmp_path / "old.py").write_text(copied)
+    (tmp_path / "older.py").write_text(copied)
+    git("add", ".")
+    git("commit", "-qm", "one")
+    (tmp_path / "new.py").write_text("import os\n" + copied.replace("line", "row").replace("value", "text"))
+    git("add", ".")
+    git("commit", "-qm", "two")
+    _, output, _ = kibitz("--diff", change, "--format", "json")
+    assert rules(output) == [("new.py", 2, "duplicate-code")]
+    (tmp_path / "pyproject.toml").write_text("[tool.kibitz]\nexclude = ['old*.py']\n")
+    git("add", ".")
+    git("commit", "-qm", "three")
+    (tmp_path / "new.py").write_text(copied.replace("line", "words"))
+    _, output, _ = kibitz("--diff", "HEAD", "--format", "json")
+    assert rules(output) == []
+
+
 def test_an_empty_diff_is_a_clean_review(kibitz: Kibitz, tmp_path: Path, git: Callable[..., bytes]) -> None:
     (tmp_path / "a.py").write_text(BAD)
     git("add", ".")

@@ -11,7 +11,7 @@ import pytest
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.rule import MARK, Rule, all_rules
 
-CATEGORIES = {"security", "correctness", "performance", "resources", "aws", "ml", "notebooks"}
+CATEGORIES = {"security", "correctness", "performance", "resources", "aws", "ml", "notebooks", "duplication"}
 ALIAS = re.compile(r"\S+/[a-zA-Z0-9-]+@v\d+\.\d+")
 
 RULES = pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.id)

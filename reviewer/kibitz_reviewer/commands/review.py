@@ -122,6 +122,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         selection = _select(args)
         configuration = for_review(args.diff, Path.cwd())
+        selection.others = [other for other in selection.others if not configuration.excludes(other.path)]
         result = _review(args, selection)
         result.findings = configuration.kept(result.findings)
         _leave_out(args, result)
@@ -168,7 +169,8 @@ def _review(args: argparse.Namespace, selection: Selection) -> Review:
     fixes = is_change or bool(args.post) or args.format != "text" or len(targets) <= PYLINT_UP_TO_FILES
     if not (fixes and args.dataflow):
         targets = [replace(target, fixes=fixes, dataflow=args.dataflow) for target in targets]
-    result = review(targets, with_pylint=is_change or len(targets) <= PYLINT_UP_TO_FILES, cache=args.cache)
+    few = len(targets) <= PYLINT_UP_TO_FILES
+    result = review(targets, with_pylint=is_change or few, cache=args.cache, others=selection.others)
     result.problems = [*selection.problems, *result.problems]
     return result
 

@@ -13,6 +13,7 @@ CATEGORIES = {
     "security": "SecurityIssues",
     "aws": "AWSBestPractices",
     "resources": "ResourceLeaks",
+    "duplication": "DuplicateCode",
     "correctness": "CodeMaintenanceIssues",
     "performance": "PythonBestPractices",
     "ml": "PythonBestPractices",
