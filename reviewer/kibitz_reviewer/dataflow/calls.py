@@ -261,6 +261,9 @@ class Calls(Library):
         if not isinstance(ref, FunctionRef) or len(self.stack) > MAX_DEPTH:
             return
         args, keywords = self.arguments(call)
+        if not self._carries(ref, args, keywords):
+            # Nothing in it can be found harmless.
+            return
         depth = len(self.stack) + 1
         before = self.state.copy(self.here.frame)
         self._wanted[depth] = truth

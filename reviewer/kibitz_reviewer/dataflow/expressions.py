@@ -26,17 +26,28 @@ class Expressions(Operators):
     state: State
     masks: bool = False
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._mask_names: dict[ast.expr, str] = {}
+
     def eval(self, node: ast.expr | None) -> Value:
         """The value of an expression."""
         if node is None:
             return HARMLESS
         self.spend()
         if self.masks and isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
-            masked = self.state.frames.get(self.here.frame, {}).get(MASK + ast.unparse(node))
+            masked = self.state.frames.get(self.here.frame, {}).get(self.mask_name(node))
             if masked is not None:
                 return masked
         handler = self._EXPRESSIONS.get(type(node))
         return UNKNOWN if handler is None else handler(self, node)
+
+    def mask_name(self, node: ast.expr) -> str:
+        """The name under which what was found out about an expression is kept."""
+        name = self._mask_names.get(node)
+        if name is None:
+            name = self._mask_names[node] = MASK + ast.unparse(node)
+        return name
 
     def _constant(self, node: ast.Constant) -> Value:
         return of_constant(node.value)

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from kibitz_reviewer.dataflow.expressions import Expressions
 from kibitz_reviewer.dataflow.machine import Activation, externals, functions
-from kibitz_reviewer.dataflow.state import MASK
 from kibitz_reviewer.dataflow.values import EVERY_KIND, Taint, Value, join_all, of_constant
 from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.finding import Step
@@ -286,7 +285,7 @@ class Guards(Expressions):
         if value.taints and isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
             self.masks = True
             names = self.state.frames.setdefault(self.here.frame, {})
-            names[MASK + ast.unparse(node)] = value.cleaned(kinds)
+            names[self.mask_name(node)] = value.cleaned(kinds)
 
     def clean_value(self, value: Value, kinds: Iterable[str]) -> None:
         """Make what controls ``value`` harmless for ``kinds`` wherever it went."""

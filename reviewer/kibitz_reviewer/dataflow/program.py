@@ -23,15 +23,11 @@ class FunctionInfo:
     module: ModuleInfo
     node: Function | ast.Lambda
     owner: ClassInfo | None = None
-    _inner: list[ast.AST] | None = None
 
     @property
     def inner(self) -> list[ast.AST]:
         """The functions and lambdas made within it."""
-        if self._inner is None:
-            kinds = (*FUNCTIONS, ast.Lambda)
-            self._inner = [n for n in ast.walk(self.node) if isinstance(n, kinds) and n is not self.node]
-        return self._inner
+        return self.module.module.functions_within.get(self.node, [])
 
     @property
     def name(self) -> str:

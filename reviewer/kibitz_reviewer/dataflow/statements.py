@@ -56,9 +56,9 @@ class Statements(Branches):
 
     def _validated(self, call: ast.Call) -> None:
         """``validate_name(name)`` as a statement: it raises, or the name is fine."""
-        name = ast.unparse(call.func).rpartition(".")[2]
-        callee = self.eval(call.func)
-        if VALIDATOR.search(name) and not any(type(ref) is FunctionRef for ref in callee.refs):
+        func = call.func
+        name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+        if VALIDATOR.search(name) and not any(type(ref) is FunctionRef for ref in self.eval(func).refs):
             for argument in call.args:
                 self.clean_value(self.eval(argument), ["*"])
 

@@ -310,6 +310,16 @@ class Module:
     # Source
 
     @functools.cached_property
+    def functions_within(self) -> dict[ast.AST, list[ast.AST]]:
+        """By function or lambda those made within it, at whatever depth, in source order; only where there are any."""
+        within: dict[ast.AST, list[ast.AST]] = defaultdict(list)
+        for node in self.nodes(*FUNCTIONS, ast.Lambda):
+            for around in self.ancestors(node):
+                if isinstance(around, (*FUNCTIONS, ast.Lambda)):
+                    within[around].append(node)
+        return dict(within)
+
+    @functools.cached_property
     def words(self) -> frozenset[str]:
         """Every identifier-like word of the text, comments and strings included."""
         return words_of(self.source)
