@@ -44,7 +44,7 @@ class Calls(Library):
     """Calls, with what is called run on the spot; what it gave to harmless arguments is remembered."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
+        super().__init__(*args)
         self.flowing = Flowing()
         self._wanted: dict[int, bool] = {}
         self._mro: dict[ClassInfo, list[ClassInfo]] = {}
