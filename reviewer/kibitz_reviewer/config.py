@@ -23,9 +23,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kibitz_reviewer.aws_files import Exclusions, exclusions
-from kibitz_reviewer.diff import DiffError, Repository, split_range
+from kibitz_reviewer.diff import DiffError, split_range
 from kibitz_reviewer.finding import Finding, Severity
 from kibitz_reviewer.globs import matches
+from kibitz_reviewer.repository import Repository
 
 MAX_BYTES = 1_000_000
 OFF = "off"

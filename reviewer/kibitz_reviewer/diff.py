@@ -1,18 +1,10 @@
-"""Which lines a change touches: git's own diff, or a unified diff from a file."""
+"""Which lines a change touches, as a unified diff tells it: git's own, or one from a file."""
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-
-TIMEOUT_S = 120.0
-PATHS_AT_ONCE = 500
-HISTORY = "1 year ago"
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -38,129 +30,6 @@ class Changes:
     def lines(self) -> dict[str, set[int]]:
         """The changed lines per file."""
         return {path: set(lines) for path, lines in self.added.items()}
-
-
-class Repository:
-    """A git repository, asked through the git command with everything that runs other programs turned off."""
-
-    def __init__(self, inside: Path) -> None:
-        """Find the repository around the folder ``inside``; raises ``DiffError`` if there is none."""
-        self._folder = inside
-        self.root = Path(
-            self._git("rev-parse", "--show-toplevel").decode("utf-8", "surrogateescape").rstrip("\n")
-        )
-        self._folder = self.root
-
-    def commit(self, name: str) -> str:
-        """The commit a name stands for, as a full hash."""
-        try:
-            found = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        except DiffError:
-            raise DiffError(f"{name!r} names no commit of {self.root}; is it fetched?") from None
-        return found.decode().strip()
-
-    def base(self, base: str, head: str) -> str:
-        """Where ``head`` branched off ``base``; ``base`` itself if the two share no history."""
-        try:
-            return self._git("merge-base", base, head).decode().split()[0]
-        except (DiffError, IndexError):
-            return base
-
-    def changes(self, base: str, head: str | None) -> Changes:
-        """What changed from commit ``base`` to commit ``head``, or to the files on disk if ``head`` is None."""
-        commits = [base] if head is None else [base, head]
-        output = self._git(
-            "diff",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-color",
-            "--unified=0",
-            "--find-renames",
-            "--diff-filter=d",
-            "--ignore-submodules",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-            *commits,
-            "--",
-        )
-        return parse(output)
-
-    def content(self, commit: str, path: str) -> bytes:
-        """The bytes of a file as of ``commit``."""
-        return self._git("cat-file", "blob", f"{commit}:{path}")
-
-    def blobs(self, commit: str, paths: Sequence[str]) -> list[tuple[str, str]]:
-        """(path, blob id) of the texts that ``paths`` have in ``commit`` and had in the year before it."""
-        found = []
-        for start in range(0, len(paths), PATHS_AT_ONCE):
-            places = [f":(top,literal){path}" for path in paths[start : start + PATHS_AT_ONCE]]
-            tree = self._git(
-                "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths[start : start + PATHS_AT_ONCE]
-            )
-            found += [
-                (_text(path), facts.split()[2].decode())
-                for facts, tab, path in (entry.partition(b"\t") for entry in tree.split(b"\0"))
-                if tab
-            ]
-            log = ["--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "-z", f"--since={HISTORY}"]
-            fields = self._git("log", *log, "--end-of-options", commit, "--", *places).split(b"\0")
-            for facts, path in itertools.pairwise(fields):
-                if facts.startswith(b":"):
-                    found += [(_text(path), blob.decode()) for blob in facts.split()[2:4] if blob.strip(b"0")]
-        return found
-
-    def files(self, commit: str) -> list[str]:
-        """The paths of all files of ``commit``; links and submodules are none."""
-        listed = self._git("ls-tree", "-r", "-z", "--full-tree", commit).decode("utf-8", "surrogateescape")
-        entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
-        return [path for mode, _, path in entries if mode.startswith("100")]
-
-    def contents(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
-        """The bytes of many files as of ``commit``, in one go."""
-        asked = "".join(f"{commit}:{path}\n" for path in paths if "\n" not in path)
-        output = self._git("cat-file", "--batch", given=asked.encode("utf-8", "surrogateescape"))
-        found: dict[str, bytes] = {}
-        at = 0
-        for path in (path for path in paths if "\n" not in path):
-            end = output.index(b"\n", at)
-            kind, _, size = output[at:end].rpartition(b" ")
-            at = end + 1
-            if kind.endswith(b" blob"):
-                found[path] = output[at : at + int(size)]
-                at += int(size) + 1
-        return found
-
-    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
-        quiet = ["-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", "diff.noprefix=false"]
-        command = ["git", "--no-pager", "--no-optional-locks", *quiet, *arguments]
-        environment = {
-            **{
-                key: value
-                for key, value in os.environ.items()
-                if key not in ("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS")
-            },
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
-        }
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self._folder,
-                env=environment,
-                capture_output=True,
-                input=given,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise DiffError("--diff needs the git command, which was not found on PATH") from None
-        except subprocess.TimeoutExpired:
-            raise DiffError(f"git {arguments[0]} did not finish within {TIMEOUT_S:.0f} s") from None
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            reason = said[0].removeprefix("fatal: ") if said else f"exit status {done.returncode}"
-            raise DiffError(f"git {arguments[0]}: {reason}")
-        return done.stdout
 
 
 def split_range(text: str) -> tuple[str, str | None]:
@@ -253,10 +122,11 @@ def _name(raw: bytes, prefix: str = "b/") -> str | None:
     )
     if raw == b"/dev/null":
         return None
-    return _text(raw.removeprefix(prefix.encode()))
+    return path_text(raw.removeprefix(prefix.encode()))
 
 
-def _text(path: bytes) -> str:
+def path_text(path: bytes) -> str:
+    """A path as git writes it; what is no UTF-8 is kept as surrogates."""
     return path.decode("utf-8", "surrogateescape")
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from kibitz_reviewer.diff import Changes, DiffError, Repository, mismatch, parse, split_range
+from kibitz_reviewer.diff import Changes, DiffError, mismatch, parse, split_range
+from kibitz_reviewer.repository import Entry, Repository
 from kibitz_reviewer.runner import Problem, Target
-from kibitz_reviewer.sources import SUFFIXES, UnreadableError, expand, read, relative, walk
+from kibitz_reviewer.sources import MAX_BYTES, SUFFIXES, UnreadableError, expand, read, relative, walk
 
 #: A change is compared with so many files at most.
 MAX_OTHERS = 20_000
+MAX_FILES = 5_000
+MAX_TOTAL_BYTES = 100_000_000
+_ODD = frozenset({"", ".", "..", ".git"})
+"""No folder or file in a tree is called so, unless somebody made it by hand."""
 
 
 @dataclass(slots=True)
@@ -51,12 +57,18 @@ def of_diff(text: str, paths: Sequence[Path], base: Path) -> Selection:
     repository = Repository(base)
     head = repository.commit(head_name or "HEAD")
     start = repository.base(repository.commit(base_name), head)
-    changes = repository.changes(start, head if head_name else None)
     selection = Selection()
-    for path, changed in _reviewable(changes, selection, repository.root, paths):
-        content = repository.content(head, path) if head_name else None
-        place = repository.root / path
-        before = changes.renamed.get(path, "")
+    touched = _chosen(
+        repository.touched(start, head if head_name else None), selection, repository.root, paths
+    )
+    changes = repository.changes(start, head if head_name else None, touched)
+    files = _reviewable(changes, selection, repository.root, paths)
+    blobs = {file.path: file.blob for file in touched}
+    contents = (
+        repository.contents([blobs[path] for path, _ in files]) if head_name else itertools.repeat(None)
+    )
+    for (path, changed), content in zip(files, contents, strict=False):
+        place, before = repository.root / path, changes.renamed.get(path, "")
         selection.targets.append(Target(path, place, content, frozenset(changed), asked=True, before=before))
     if selection.targets:
         seen = {target.path for target in selection.targets}
@@ -98,10 +110,48 @@ def _on_disk(root: Path) -> Iterator[Target]:
 
 
 def _in_commit(repository: Repository, commit: str) -> Iterator[Target]:
-    """The Python files of ``commit``, as far as there are not too many of them."""
-    paths = [path for path in repository.files(commit) if path.endswith(".py")][:MAX_OTHERS]
-    for path, content in repository.contents(commit, paths).items():
-        yield Target(path, repository.root / path, content)
+    """The Python files of ``commit``, as far as they are neither too many nor too large."""
+    chosen: list[Entry] = []
+    room = MAX_TOTAL_BYTES
+    for file in repository.files(commit):
+        fits = file.size_bytes <= min(room, MAX_BYTES) and len(chosen) < MAX_OTHERS
+        if fits and file.path.endswith(".py") and _ODD.isdisjoint(file.path.split("/")):
+            chosen.append(file)
+            room -= file.size_bytes
+    contents = repository.contents([file.blob for file in chosen])
+    for file, content in zip(chosen, contents, strict=True):
+        yield Target(file.path, repository.root / file.path, content)
+
+
+def _chosen(touched: Sequence[Entry], selection: Selection, root: Path, paths: Sequence[Path]) -> list[Entry]:
+    """The files whose diff is worth reading: Python, inside ``root`` and ``paths``, none of them huge, not too many.
+
+    Whoever changes a hundred thousand files, or hundreds of megabytes, must not be able to stop the review of all.
+    """
+    top, limits = root.resolve(), [path.resolve() for path in paths]
+    chosen: list[Entry] = []
+    room = MAX_TOTAL_BYTES
+    left = 0
+    for file in touched:
+        place = (root / file.path).resolve()
+        if Path(file.path).suffix not in SUFFIXES:
+            continue
+        if not place.is_relative_to(top) or not _ODD.isdisjoint(file.path.split("/")):
+            selection.problems.append(Problem(file.path, "skipped: it lies outside the tree"))
+        elif limits and not any(place.is_relative_to(limit) for limit in limits):
+            continue
+        elif file.size_bytes > MAX_BYTES:
+            reason = f"skipped: {file.size_bytes:,} bytes is over the limit of {MAX_BYTES:,}"
+            selection.problems.append(Problem(file.path, reason))
+        elif len(chosen) < MAX_FILES and file.size_bytes <= room:
+            chosen.append(file)
+            room -= file.size_bytes
+        else:
+            left += 1
+    if left:
+        reason = f"{left:,} more files changed than the {len(chosen):,} that were reviewed"
+        selection.problems.append(Problem("", reason))
+    return chosen
 
 
 def _reviewable(

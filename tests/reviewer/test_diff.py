@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_reviewer.diff import DiffError, Repository, mismatch, parse, split_range
+from kibitz_reviewer.diff import DiffError, mismatch, parse, split_range
+from kibitz_reviewer.repository import Repository
 
 Git = Callable[..., str]
 

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kibitz_reviewer.diff import DiffError, Repository
+from kibitz_reviewer.diff import DiffError
+from kibitz_reviewer.repository import Repository
 from kibitz_reviewer.runner import Target
 from kibitz_reviewer.sources import MAX_BYTES
 
