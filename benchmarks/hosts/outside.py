@@ -54,6 +54,7 @@ def run(peer: str, workload: str, interval_us: int, seconds: float, folder: str)
     host.stdin.flush()
     told = dict(json.loads(host.stdout.readline()))
     used = _cpu_s(watcher.pid) - before
+    host.stdin.close()
     _, err = watcher.communicate(timeout=120)
     host.wait()
     if not os.path.exists(output):  # noqa: PTH110
