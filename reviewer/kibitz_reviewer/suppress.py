@@ -21,7 +21,7 @@ EVERYTHING = "*"
 UNUSED = "unused-suppression"
 SECURITY = "category:security"
 
-_HINT = re.compile(r"#.*\b(?:kibitz|noqa|nosec|pylint)\b", re.IGNORECASE)
+_HINT = re.compile(r"\b(?:kibitz|noqa|nosec|pylint)\b", re.IGNORECASE)
 _OURS = re.compile(r"#\s*kibitz:\s*(?P<what>ignore-file|ignore)\b\s*(?:\[(?P<rules>[^\]]*)\])?")
 _NOQA = re.compile(r"#\s*noqa(?P<codes>:\s*[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)?", re.IGNORECASE)
 _NOSEC = re.compile(r"#\s*nosec\b")
@@ -50,16 +50,17 @@ def suppressions(source: str) -> Suppressions:
     if not _HINT.search(source):
         return result
     lines = source.split("\n")
+    code = _code_below(lines)
     for number, comment in comments_of(source).items():
         alone = lines[number - 1].lstrip().startswith("#")
+        covers = (number, code[number]) if alone else (number,)
         for rules, whole_file in _read(comment):
             if whole_file:
                 result.whole_file |= rules
             else:
                 if _OURS.search(comment) and rules and not any(_is_told_later(r) for r in rules):
-                    covered = tuple(_covered(lines, number, alone=alone))
-                    result.ours.append((number, covered, frozenset(rules)))
-                for line in _covered(lines, number, alone=alone):
+                    result.ours.append((number, covers, frozenset(rules)))
+                for line in covers:
                     result.lines.setdefault(line, set()).update(rules)
     return result
 
@@ -142,11 +143,12 @@ def _of_pylint(names: Iterable[str]) -> set[str]:
     return rules
 
 
-def _covered(lines: list[str], number: int, *, alone: bool) -> list[int]:
-    """The lines a comment answers for: its own, or the next line of code if it stands alone."""
-    if not alone:
-        return [number]
-    following = number
-    while following < len(lines) and lines[following].strip().startswith("#"):
-        following += 1
-    return [number, following + 1]
+def _code_below(lines: list[str]) -> list[int]:
+    """For each line by its number the next below it that is more than a comment."""
+    below = len(lines) + 1
+    found = [below] * (len(lines) + 1)
+    for number in range(len(lines), 0, -1):
+        found[number] = below
+        if not lines[number - 1].lstrip().startswith("#"):
+            below = number
+    return found

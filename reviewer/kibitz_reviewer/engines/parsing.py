@@ -1,7 +1,8 @@
 """From text to a tree: `ast` where it parses, libcst's word on the rest.
 
 `ast` knows the syntax of the running interpreter only; libcst also knows newer. So a file is broken only if both
-refuse it. Of a file that libcst alone understands, the statements `ast` refuses are blanked and reported as skipped.
+refuse it. A file that libcst alone understands is given to `ast` in older words where there are any; statements that it
+still refuses are blanked and reported as skipped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kibitz_reviewer.engines.older import in_older_words
+
 if TYPE_CHECKING:
     import libcst as cst
 
@@ -22,6 +25,8 @@ MAX_NESTING = 150
 MAX_OPERATORS = 3000
 STACK_BYTES = 256 * 1024 * 1024
 
+#: What is wrong with a literal is no newer syntax: no interpreter takes it.
+_VALUE = re.compile(r"^\((?:unicode|value) error\)|Exceeds the limit")
 _OPENING, _CLOSING = "([{", ")]}"
 _OPERATOR = re.compile(r"[-+~*/%&|^<>=.@!]|\b(?:not|and|or|if|else|elif|lambda|await|in|is)\b")
 
@@ -49,10 +54,16 @@ def parse(source: str) -> Parsed:
         return Parsed(parse_ast(source))
     except SyntaxError as error:
         refusal = UnparsableError(error.msg, error.lineno or 0)
+        if _VALUE.search(error.msg):
+            raise refusal from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise UnparsableError(str(error) or "nested too deeply for Python's own parser") from None
     try:
-        return _without_newer(source, parse_cst(source))
+        older = in_older_words(source, parse_cst(source))
+        try:
+            return Parsed(parse_ast(older))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return _without_newer(older, parse_cst(older))
     except UnparsableError:
         raise refusal from None
 

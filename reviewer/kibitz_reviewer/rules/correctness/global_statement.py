@@ -58,12 +58,15 @@ class GlobalStatement(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
+        stored: dict[ast.AST, set[str]] = {}
         for node in module.nodes(ast.Global):
             around = module.enclosing_function(node)
             if around is None:
                 continue
-            written = {n.id for n in module.within(around, ast.Name) if not isinstance(n.ctx, ast.Load)}
-            names = [name for name in node.names if name in written]
+            if around not in stored:
+                names_in = module.within(around, ast.Name)
+                stored[around] = {n.id for n in names_in if not isinstance(n.ctx, ast.Load)}
+            names = [name for name in node.names if name in stored[around]]
             if names:
                 yield self.finding(
                     module,
