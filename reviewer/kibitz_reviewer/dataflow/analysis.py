@@ -35,6 +35,10 @@ HTML = SinkModel("xss", (0,), (), frozenset({"remote", "exception"}))
 EXPOSED = SinkModel("exposure", (0,), (), frozenset({"exception"}))
 HEADER = SinkModel("header", (0,), (), frozenset({"remote"}))
 _CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
+#: What Django itself hands to its hooks (middleware, admin) beside the request.
+OF_THE_FRAMEWORK = frozenset(
+    {"response", "exception", "form", "formset", "obj", "queryset", "view_func", "view_args", "view_kwargs"}
+)
 SAFE_CONVERTERS = frozenset({"int", "float", "uuid"})
 SCALARS = frozenset(
     {
@@ -221,6 +225,8 @@ class Analysis(Calls):
         if handler.kind == "django":
             if index == 0:
                 return external("django.http.HttpRequest()")
+            if parameter.arg in OF_THE_FRAMEWORK:
+                return UNKNOWN
             return HARMLESS if annotation in SCALARS else self._controlled(parameter, handler)
         if handler.kind == "starlette" and index == 0:
             return external("starlette.requests.Request()")

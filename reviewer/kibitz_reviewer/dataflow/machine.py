@@ -282,7 +282,7 @@ class Machine:
 
     def source(self, node: ast.AST, model: SourceModel, text: str) -> Taint:
         """The taint of what comes in at ``node``."""
-        return Taint(model.label, self.step(node, f"{text} is {model.what}"))
+        return Taint(model.label, self.step(node, f"{text} is {model.what}"), model.clean)
 
     def report(self, model: SinkModel, node: ast.AST, value: Value, what: str) -> None:
         """Note that ``value`` reached a sink at ``node``, and whether that does harm."""

@@ -29,6 +29,7 @@ class SourceModel:
 
     label: str
     what: str
+    clean: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Models:
             label = entry.get("label", "remote")
             if label not in LABELS:
                 raise ModelError(f"{where}: expected a label of {', '.join(sorted(LABELS))}, got {label!r}")
-            model = SourceModel(label, entry.get("what", "input"))
+            model = SourceModel(label, entry.get("what", "input"), frozenset(entry.get("clean", [])))
             self.sources.update(dict.fromkeys(entry.get("names", []), model))
             self.source_methods.update(dict.fromkeys(entry.get("methods", []), model))
             for name in entry.get("names", []):

@@ -60,6 +60,14 @@ class AnyMachineImage(Rule):
             ec2.describe_images(Filters=filters)
             return ec2.describe_images(ImageIds=[image])
         """,
+        """
+        class Gallery:
+            def describe_images(self, album=None):
+                return self.store.describe_images(album=album)
+
+            def newest(self):
+                return self.describe_images()[-1]
+        """,
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
@@ -68,6 +76,9 @@ class AnyMachineImage(Rule):
             *module.calls("boto3.resource().images.filter"),
         ]:
             if is_open(call) or keyword(call, "Owners", "ImageIds", "ExecutableUsers", "repositoryName"):
+                continue
+            if call.args or any(k.arg and k.arg[0].islower() for k in call.keywords) or _is_own(call):
+                # Not how boto3 is called: something else of that name.
                 continue
             filters = keyword(call, "Filters")
             text = ast.unparse(module.value_of(filters)) if filters is not None else ""
@@ -81,6 +92,11 @@ class AnyMachineImage(Rule):
         if not (isinstance(node.func, cst.Attribute) and node.func.attr.value == "describe_images"):
             return None
         return with_keyword(node, "Owners", '["self"]')
+
+
+def _is_own(call: ast.Call) -> bool:
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return isinstance(receiver, ast.Name) and receiver.id in ("self", "cls")
 
 
 def _service(module: Module, call: ast.Call) -> str:

@@ -57,6 +57,17 @@ class DataclassFieldOrder(Rule):
             size: int
         """,
         """
+        from dataclasses import dataclass
+
+        @dataclass(frozen=True, init=False)
+        class Made:
+            name: str = ""
+            size: int
+
+            def __init__(self, size: int) -> None:
+                object.__setattr__(self, "size", size)
+        """,
+        """
         class Plain:
             name: str = ""
             size: int
@@ -66,7 +77,9 @@ class DataclassFieldOrder(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         for node in module.nodes(ast.ClassDef):
             maker = dataclass_of(module, node)
-            if maker is None or any(k.arg in (None, "kw_only") for k in getattr(maker, "keywords", [])):
+            if maker is None or any(
+                k.arg in (None, "kw_only", "init") for k in getattr(maker, "keywords", [])
+            ):
                 continue
             late = False
             for statement in node.body:

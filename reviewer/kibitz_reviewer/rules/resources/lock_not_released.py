@@ -125,6 +125,9 @@ class LockNotReleased(Rule):
             # A function that never releases hands the lock on: __enter__, acquire, or a callback gives it back.
             if not releases:
                 continue
+            if all(_in_failure(module, each) for each in releases):
+                # What goes wrong gives it back; what goes well keeps it, to be given back elsewhere.
+                continue
             if any(_in_cleanup(module, each) for each in releases):
                 unsafe = _is_kept(module, call, lock)
             else:
@@ -165,6 +168,17 @@ def _releases(call: ast.Call, lock: str) -> bool:
         and call.func.attr == "release"
         and ast.dump(call.func.value) == lock
     )
+
+
+def _in_failure(module: Module, node: ast.AST) -> bool:
+    """Whether this runs in a handler of every error, which passes it on."""
+    for parent in module.ancestors(node):
+        if isinstance(parent, ast.ExceptHandler):
+            caught = parent.type.id if isinstance(parent.type, ast.Name) else ""
+            return (parent.type is None or caught == "BaseException") and isinstance(
+                parent.body[-1], ast.Raise
+            )
+    return False
 
 
 def _in_cleanup(module: Module, node: ast.AST) -> bool:

@@ -82,6 +82,13 @@ class InsecureCookie(Rule):
             response.delete_cookie("old")
         """,
         """
+        from http.cookiejar import CookieJar
+
+        def remember(jar: CookieJar, cookies):
+            for cookie in cookies:
+                jar.set_cookie(cookie)
+        """,
+        """
         SESSION_COOKIE_SECURE = True
         SESSION_COOKIE_HTTPONLY = True
         """,
@@ -89,7 +96,7 @@ class InsecureCookie(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         for call in module.method_calls("set_cookie", "set_signed_cookie", "set_secure_cookie"):
-            if is_open(call) or len(call.args) > 5 or not (call.args or call.keywords):
+            if is_open(call) or len(call.args) > 5 or _is_jar(call):
                 continue
             missing = [name for name in ("secure", "httponly") if not self._is_set(module, call, name)]
             if missing:
@@ -129,6 +136,12 @@ class InsecureCookie(Rule):
             node = with_keyword(node, name, "True")
         has_site = any(arg.keyword is not None and arg.keyword.value == "samesite" for arg in node.args)
         return node if has_site else with_keyword(node, "samesite", '"Lax"')
+
+
+def _is_jar(call: ast.Call) -> bool:
+    """Whether this hands over a whole cookie, as one does to a jar; a response is told a name and a value."""
+    given = [*call.args, *(k.value for k in call.keywords)]
+    return len(given) <= 1 and not any(isinstance(each, ast.Constant) for each in given)
 
 
 def _settings(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
