@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from typing import Any
 
 DOCUMENT = "cost"
 HOURS_A_YEAR = 8766.0
-_HIGHEST = 1000.0
+DOLLARS = "USD"
+_HIGHEST = 1_000_000.0
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 class CostError(ValueError):
@@ -20,18 +24,20 @@ class CostError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for one vCPU for one hour, and where that number is from."""
+    """What one vCPU costs for one hour in ``currency`` (three letters, ISO 4217), and where that number is from."""
 
-    usd_per_vcpu_hour: float
+    per_vcpu_hour: float
     source: str
+    currency: str = DOLLARS
 
 
 @dataclass(frozen=True, slots=True)
 class YearlyCost:
-    """``usd`` a year, and in ``basis`` the sum behind it in words."""
+    """``amount`` of ``currency`` a year, and in ``basis`` the sum behind it in words."""
 
-    usd: float
+    amount: float
     basis: str
+    currency: str = DOLLARS
 
 
 @cache
@@ -42,12 +48,15 @@ def instance_prices() -> Mapping[str, float]:
 
 
 def price(document: Mapping[str, Any]) -> Price | None:
-    """The price a group was given: ``usd_per_vcpu_hour``, a number, or ``instance_type``; None if it has neither."""
-    number, kind = document.get("usd_per_vcpu_hour"), document.get("instance_type")
+    """The price a group was given; None if it has none.
+
+    Either ``per_vcpu_hour``, a number, with ``currency`` (US dollars unless told), or ``instance_type``.
+    """
+    number, kind = document.get("per_vcpu_hour"), document.get("instance_type")
     if number is not None:
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= _HIGHEST:
-            raise CostError(f"usd_per_vcpu_hour: expected a number above 0 and up to {_HIGHEST:.0f}")
-        return Price(float(number), "set for this group")
+            raise CostError(f"per_vcpu_hour: expected a number above 0 and up to {_HIGHEST:.0f}")
+        return Price(float(number), "set for this group", _currency(document.get("currency", DOLLARS)))
     if kind is None:
         return None
     if not isinstance(kind, str) or kind not in instance_prices():
@@ -58,9 +67,25 @@ def price(document: Mapping[str, Any]) -> Price | None:
 def yearly(cpu_s: float, period_s: float, given: Price) -> YearlyCost:
     """What ``cpu_s`` CPU-seconds in every ``period_s`` seconds cost in a year: up to that, if machines are let go."""
     vcpus = cpu_s / period_s if period_s > 0 else 0.0
-    usd = vcpus * HOURS_A_YEAR * given.usd_per_vcpu_hour
     basis = (
         f"{cpu_s:,.1f} CPU-seconds measured in {period_s / 3600:,.2f} h = {vcpus:.4g} vCPU x {HOURS_A_YEAR:.0f} h a year"
-        f" x ${given.usd_per_vcpu_hour:.5g} per vCPU-hour ({given.source})"
+        f" x {sign(given.currency)}{given.per_vcpu_hour:.5g} per vCPU-hour ({given.source})"
     )
-    return YearlyCost(usd, basis)
+    return YearlyCost(vcpus * HOURS_A_YEAR * given.per_vcpu_hour, basis, given.currency)
+
+
+def sign(currency: str) -> str:
+    """What stands before an amount: "$", or "CHF " for a currency without a sign of its own."""
+    return _SIGNS.get(currency, f"{currency} ")
+
+
+def money(cost: YearlyCost) -> str:
+    """The amount for people; cents only where they matter."""
+    digits = 0 if cost.amount >= 100 else 2
+    return f"{sign(cost.currency)}{cost.amount:,.{digits}f}"
+
+
+def _currency(text: object) -> str:
+    if not isinstance(text, str) or not _CURRENCY.fullmatch(text):
+        raise CostError("currency: expected three capital letters, as USD or EUR")
+    return text

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kibitz_server import costs
 from kibitz_server.query import Tree
 from kibitz_server.store import Ints, Span
 
@@ -17,10 +18,13 @@ ESTIMATED_STATES = (
 )
 
 
-def payload(tree: Tree, span: Span, value: str, max_nodes: int = DEFAULT_NODES) -> dict[str, Any]:
+def payload(
+    tree: Tree, span: Span, value: str, max_nodes: int = DEFAULT_NODES, price: costs.Price | None = None
+) -> dict[str, Any]:
     """The payload for ``tree``; the ``max_nodes`` widest frames by ``value`` are kept.
 
-    What is left out becomes one "(N small frames)" node under its parent, so that widths always add up.
+    What is left out becomes one "(N small frames)" node under its parent, so that widths always add up. With a ``price``
+    and CPU times, ``yearly_cost`` tells what all of it costs in a year.
     """
     column = tree.column(value)
     parent, frame, self_values = _fold_lines(tree)
@@ -54,7 +58,22 @@ def payload(tree: Tree, span: Span, value: str, max_nodes: int = DEFAULT_NODES) 
         ],
         "notes": _notes(tree),
         "revision": tree.revisions[0] if tree.revisions else "",
+        **_yearly_cost(tree, price),
     }
+
+
+def _yearly_cost(tree: Tree, price: costs.Price | None) -> dict[str, Any]:
+    column = next((k for k, kind in enumerate(tree.value_types) if kind.name == "cpu"), None)
+    if (
+        price is None
+        or column is None
+        or tree.value_types[column].unit != "nanoseconds"
+        or tree.covered_s <= 0
+    ):
+        return {}
+    cost = costs.yearly(int(tree.self_values[:, column].sum()) / 1e9, tree.covered_s, price)
+    told = {"amount": round(cost.amount, 4), "currency": costs.sign(cost.currency), "basis": cost.basis}
+    return {"yearly_cost": told}
 
 
 def _fold_lines(tree: Tree) -> tuple[Ints, Ints, Ints]:

@@ -33,7 +33,10 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Profiles merged. ``self`` is (nodes, value types) and dense over the group's dictionary: row i is node i."""
+    """Profiles merged. ``self`` is (nodes, value types) and dense over the group's dictionary: row i is node i.
+
+    ``covered_s``: from the first profile's start to the last one's end.
+    """
 
     dictionary: Dictionary
     value_types: tuple[ValueType, ...]
@@ -43,6 +46,7 @@ class Tree:
     limits: tuple[str, ...]
     estimated_states: bool
     revisions: tuple[str, ...] = ()
+    covered_s: float = 0.0
 
     def column(self, value: str) -> int:
         """The column of the value type called ``value``; `QueryError` names those there are."""
@@ -157,6 +161,8 @@ def merged_tree(store: Profiles, span: Span, keep: LabelFilter | None = None) ->
         tuple(limits),
         estimated,
         _revisions(samples),
+        max((part.end for part in samples.parts), default=0.0)
+        - min((part.start for part in samples.parts), default=0.0),
     )
 
 

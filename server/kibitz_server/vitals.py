@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from kibitz_agent.profile import Header
+from kibitz_server import costs
 from kibitz_server.store import Store
 
 SPAN_S = 12 * 3600.0
 STEP_S = 1800.0
 MOST_REPORTS = 4000
+_NS = 1e9
 
 
 @runtime_checkable
@@ -22,13 +24,17 @@ class KeepsHeaders(Protocol):
     def headers(self, groups: Sequence[str], start: float, end: float, most: int) -> list[tuple[str, Header]]:
         """(group, header) of the reports that ended in [start, end), an even choice where they are more than ``most``."""
 
+    def report_counts(self, groups: Sequence[str], start: float, end: float) -> Mapping[str, int]:
+        """How many reports ended in [start, end), by group."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """A group's last hours. Shares are of one CPU, but ``of_machine``: of all the CPUs of the machines; None: not known.
 
     ``cpu``: of each process, on average; ``overhead``: of the agents; ``trend``: (epoch seconds, ``cpu``) per `STEP_S`.
-    ``agents`` and ``runtimes``: how many instances have which.
+    ``agents`` and ``runtimes``: how many instances have which. ``cpu_s``: CPU-seconds of all processes together in the
+    ``covered_s`` seconds from the first report's start to the last one's end.
     """
 
     cpu: float | None = None
@@ -39,6 +45,8 @@ class Vitals:
     runtimes: Mapping[str, int] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     trend: Sequence[tuple[float, float]] = ()
+    cpu_s: float = 0.0
+    covered_s: float = 0.0
 
 
 def vitals_of(store: Store, groups: Sequence[str], now: float) -> dict[str, Vitals]:
@@ -48,11 +56,12 @@ def vitals_of(store: Store, groups: Sequence[str], now: float) -> dict[str, Vita
     by_group: dict[str, list[Header]] = {}
     for group, header in store.headers(groups, now - SPAN_S, now + 1, MOST_REPORTS):
         by_group.setdefault(group, []).append(header)
-    return {group: vitals(headers) for group, headers in by_group.items()}
+    counts = store.report_counts(list(by_group), now - SPAN_S, now + 1)
+    return {group: vitals(headers, counts.get(group, 0)) for group, headers in by_group.items()}
 
 
-def vitals(headers: Sequence[Header]) -> Vitals:
-    """The vitals that a group's headers, in their order in time, tell."""
+def vitals(headers: Sequence[Header], reports: int = 0) -> Vitals:
+    """The vitals that a group's headers, in their order in time, tell; they are a choice from so many ``reports``."""
     measured = [header for header in headers if header.duration_ns and header.process_cpu_ns]
     latest = {(header.instance, header.process_id): header for header in headers}
     on_known = [header for header in measured if _cpus(header)]
@@ -65,7 +74,17 @@ def vitals(headers: Sequence[Header]) -> Vitals:
         runtimes=_counted(header.runtime for header in latest.values()),
         revisions=_counted(header.revision for header in latest.values()),
         trend=_trend(measured),
+        cpu_s=sum(h.process_cpu_ns for h in measured) / _NS * max(1.0, reports / (len(headers) or 1)),
+        covered_s=max((h.end_ns for h in measured), default=0) / _NS
+        - min((h.start_ns for h in measured), default=0) / _NS,
     )
+
+
+def yearly_cost(told: Vitals, price: costs.Price | None) -> costs.YearlyCost | None:
+    """What the group's CPU time costs in a year if it goes on as in its last hours; None where it or the price is not known."""
+    if price is None or not told.cpu_s or told.covered_s <= 0:
+        return None
+    return costs.yearly(told.cpu_s, told.covered_s, price)
 
 
 def _cpu(headers: Sequence[Header]) -> float | None:

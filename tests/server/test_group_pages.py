@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from kibitz_agent.heap import HeapSummary, HeapType
+from kibitz_agent.profile import Frame, Header, ProfileBuilder
 from kibitz_server import settings
 from kibitz_server.web import group_pages
 
@@ -77,3 +79,32 @@ def test_forms_of_other_sites_change_nothing(client, store):
         answer = client.post("/groups/shop/settings", data=FORM, headers={**BROWSER, **headers})
         assert answer.status_code == 403
     assert settings.stored(store.document("shop", settings.DOCUMENT)) == settings.GroupSettings()
+
+
+def test_summary_tells_what_can_be_saved_and_what_that_costs(client, store):
+    builder = ProfileBuilder()
+    for names, count in ((("app:main", "shop:view", "copy:deepcopy"), 360), (("app:main", "shop:view"), 640)):
+        builder.add_stack(
+            [Frame(name) for name in names], (count, count * 10**7, count * 10**7), {"state": "running"}
+        )
+    now_ns = int(time.time() * 1e9)
+    store.add("shop", builder.build(Header(instance="i", start_ns=now_ns - 10**11, end_ns=now_ns)), "t", "x")
+    page = client.get("/groups/shop/summary", headers=BROWSER).text
+    assert "Deep copies</a>: 36 % of CPU time</p>" in page
+    client.put("/api/groups/shop/price", json={"per_vcpu_hour": 1})
+    assert "Deep copies</a>: 36 % of CPU time, up to $316 a year" in client.get("/groups/shop/summary").text
+
+
+def test_summary_tells_resident_memory_and_its_growth(client, store, make):
+    store.create_group("shop", time.time())
+    now_ns = int(time.time() * 1e9)
+    for number in range(20):
+        end_ns = now_ns - (19 - number) * 300 * 10**9
+        baskets = HeapType("shop.Basket", 1000 * number, 2**20 * number)
+        heap = HeapSummary(end_ns, 0, (100 + number) << 20, baskets.count, types=(baskets,))
+        profile = make({"m:a": 1}, start_ns=end_ns - 10**9, end_ns=end_ns, heap=heap)
+        assert store.add("shop", profile, str(number), "kibitz")
+    page = client.get("/groups/shop/summary", headers=BROWSER).text
+    assert "119.0 MiB resident" in page
+    assert "live objects +12.0 MiB an hour, steadily" in page
+    assert "/groups/shop/heap" in page

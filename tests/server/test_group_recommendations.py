@@ -50,15 +50,15 @@ def test_a_groups_waste_is_told_without_a_cost_while_no_price_is_set(client: Any
 
 def test_the_yearly_cost_is_that_of_the_measured_cpu_time(client: Any, told: Any) -> None:
     told(STACKS)
-    assert client.put("/api/groups/shop/price", json={"usd_per_vcpu_hour": 0.04}).status_code == 200
+    assert client.put("/api/groups/shop/price", json={"per_vcpu_hour": 0.04}).status_code == 200
     (only,) = asked(client)
-    assert only["cost"]["usd"] == pytest.approx(3.6 / 100 * 8766 * 0.04)
+    assert only["cost"]["amount"] == pytest.approx(3.6 / 100 * 8766 * 0.04)
     assert "3.6 CPU-seconds" in only["cost"]["basis"]
 
 
 def test_a_price_that_makes_no_sense_is_refused(client: Any, told: Any) -> None:
     told(STACKS)
-    assert client.put("/api/groups/shop/price", json={"usd_per_vcpu_hour": "much"}).status_code == 400
+    assert client.put("/api/groups/shop/price", json={"per_vcpu_hour": "much"}).status_code == 400
     assert client.put("/api/groups/shop/price", json={"color": 1}).status_code == 400
     assert client.get("/api/groups/shop/price").get_json() == {}
 

@@ -105,3 +105,21 @@ def test_search_without_a_match_shows_the_way_back(client, store):
 def test_empty_collector_tells_the_commands(client):
     page = client.get("/").text
     assert "kibitz run --group my-app --collector http://localhost app.py" in page
+
+
+def test_cost_of_a_year_is_told_with_its_basis_once_there_is_a_price(client, store, make):
+    now_ns = time.time_ns()
+    store.add(
+        "shop", make({"m:a": 1}, start_ns=now_ns - 10 * S, end_ns=now_ns, process_cpu_ns=5 * S), "t", "x"
+    )
+    assert "set a price" in client.get("/").text
+    assert (
+        client.put("/api/groups/shop/price", json={"per_vcpu_hour": 0.1, "currency": "EUR"}).status_code
+        == 200
+    )
+    page = client.get("/").text
+    assert "€438" in page
+    assert "5.0 CPU-seconds measured" in page
+    summary = client.get("/groups/shop/summary").text
+    assert "€438" in summary
+    assert "5.0 CPU-seconds measured" in summary

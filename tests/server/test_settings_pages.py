@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from kibitz_server import costs
 from kibitz_server.app import create_app
 from kibitz_server.auth.tokens import Tokens, read_key
 from kibitz_server.config import Config
@@ -69,7 +70,13 @@ def test_token_that_makes_no_sense_is_not_made(admin, form):
 
 
 @pytest.mark.parametrize(
-    "path", ["/settings/tokens", "/settings/tokens/x/revoke", "/groups/shop/settings/sources"]
+    "path",
+    [
+        "/settings/tokens",
+        "/settings/tokens/x/revoke",
+        "/groups/shop/settings/sources",
+        "/groups/shop/settings/price",
+    ],
 )
 @pytest.mark.parametrize("header", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_form_of_another_site_is_refused(admin, path, header):
@@ -96,3 +103,39 @@ def test_collector_without_a_store_of_tokens_says_what_to_do(client):
         client.post("/settings/tokens", data={"name": "x", "role": "admin", "kind": "bearer"}).status_code
         == 400
     )
+
+
+def test_price_is_kept_shown_again_and_taken_away(admin, store):
+    page = admin.get("/groups/shop/settings").text
+    assert "m5.large" in page
+    assert (
+        admin.post(
+            "/groups/shop/settings/price", data={"per_vcpu_hour": "0.05", "currency": "eur"}
+        ).status_code
+        == 303
+    )
+    assert store.document("shop", costs.DOCUMENT) == {"per_vcpu_hour": 0.05, "currency": "EUR"}
+    assert 'value="0.05"' in admin.get("/groups/shop/settings").text
+    assert admin.post("/groups/shop/settings/price", data={"instance_type": "m5.large"}).status_code == 303
+    assert store.document("shop", costs.DOCUMENT) == {"instance_type": "m5.large"}
+    assert '<option value="m5.large" selected>' in admin.get("/groups/shop/settings").text
+    assert admin.post("/groups/shop/settings/price", data={"per_vcpu_hour": ""}).status_code == 303
+    assert store.document("shop", costs.DOCUMENT) == {}
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"per_vcpu_hour": "much"}, "expected a number, found much"),
+        ({"per_vcpu_hour": "-1"}, "expected a number above 0"),
+        ({"per_vcpu_hour": "nan"}, "expected a number above 0"),
+        ({"per_vcpu_hour": "1", "currency": "dollar"}, "three capital letters"),
+        ({"per_vcpu_hour": "1", "instance_type": "m5.large"}, "one of them, not both"),
+    ],
+)
+def test_price_that_makes_no_sense_is_explained_beside_what_was_entered(admin, store, form, said):
+    answer = admin.post("/groups/shop/settings/price", data=form)
+    assert answer.status_code == 400
+    assert said in html.unescape(answer.text)
+    assert f'value="{form["per_vcpu_hour"]}"' in answer.text
+    assert store.document("shop", costs.DOCUMENT) == {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kibitz_agent.profile import Header, Overhead
-from kibitz_server.vitals import MOST_REPORTS, SPAN_S, Vitals, vitals, vitals_of
+from kibitz_server.costs import Price
+from kibitz_server.vitals import MOST_REPORTS, SPAN_S, Vitals, vitals, vitals_of, yearly_cost
 
 S = 10**9
 NOW = 1_700_000_000.0
@@ -72,3 +73,17 @@ def test_store_tells_the_headers_of_the_groups_asked_for(store, make):
 
 def test_store_without_headers_leaves_vitals_unknown():
     assert vitals_of(object(), ["shop"], NOW) == {}
+
+
+def test_a_choice_of_reports_stands_for_all_of_them_in_the_cost_of_a_year():
+    headers = [header(end=NOW - 10, cpu_s=5), header(end=NOW, cpu_s=5)]
+    told = vitals(headers, reports=8)
+    assert (told.cpu_s, told.covered_s) == (pytest.approx(40.0), pytest.approx(20.0))
+    cost = yearly_cost(told, Price(0.05, "set for this group"))
+    assert cost is not None
+    assert cost.amount == pytest.approx(2 * 8766 * 0.05)
+
+
+def test_without_a_price_or_measured_cpu_a_year_costs_nothing_that_is_known():
+    assert yearly_cost(vitals([header()]), None) is None
+    assert yearly_cost(vitals([header(cpu_s=0)]), Price(0.05, "")) is None

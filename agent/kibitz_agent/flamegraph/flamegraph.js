@@ -473,14 +473,26 @@ export class FlameGraph {
   }
 
   /** Samples of a box, where they are not what is shown anyway; null where nobody counted them. */
-  samplesIn({ slot, count, narrow }) {
-    const which = this.tree.values.findIndex(({ name }) => name === "samples");
-    if (which < 0 || which === this.layout.which) return null;
-    if (this.sampled?.tree !== this.tree) this.sampled = layOut(this.tree, which);
-    const { sampled, layout } = this;
+  samplesIn(box) {
+    return this.value === "samples" || !this.tree.values.some(({ name }) => name === "samples") ? null : this.amountIn(box, "samples");
+  }
+
+  /** How much of the value called `name` a box holds, whichever value is shown; 0 where nobody measured it. */
+  amountIn({ slot, count, narrow }, name) {
+    const which = this.tree.values.findIndex((value) => value.name === name);
+    if (which < 0) return 0;
+    if (this.others?.tree !== this.tree) this.others = { tree: this.tree, layouts: new Map() };
+    const { layouts } = this.others;
+    if (!layouts.has(which)) layouts.set(which, which === this.layout.which ? this.layout : layOut(this.tree, which));
+    const [layout, other] = [this.layout, layouts.get(which)];
     let all = 0;
-    for (let at = slot; at < slot + (narrow ? count : 1); at++) all += sampled.total[sampled.slot[layout.node[at]]] || 0;
+    for (let at = slot; at < slot + (narrow ? count : 1); at++) all += other.total[other.slot[layout.node[at]]] || 0;
     return all;
+  }
+
+  /** All there is of the value called `name`, hidden and filtered frames included; 0 where nobody measured it. */
+  wholeOf(name) {
+    return this.source.values.find((value) => value.name === name)?.self.reduce((sum, own) => sum + own, 0) ?? 0;
   }
 
   fillTable() {

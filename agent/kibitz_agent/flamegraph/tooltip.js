@@ -49,14 +49,20 @@ function tellAmounts(graph, list, box) {
   }
   const samples = graph.samplesIn(box);
   if (samples !== null) tell(list, "Samples", grouped(samples), "");
-  const cost = costOf(graph, total / (layout.sum || 1));
+  const cost = costOf(graph, box);
   if (cost) tell(list, "Cost", cost, "a year");
 }
 
-/** What a share of the whole costs in a year, as text; "" where the payload does not say what the whole costs. */
-export function costOf({ payload }, share) {
-  const { amount, currency = "$" } = payload.yearly_cost ?? {};
-  return amount > 0 ? `${currency}${grouped(amount * share)}` : "";
+/** What the CPU time of a box costs in a year, as text; "" where the payload does not say what all of it costs. */
+export function costOf(graph, box) {
+  const { amount, currency = "$" } = graph.payload.yearly_cost ?? {};
+  const whole = graph.wholeOf("cpu");
+  return amount > 0 && whole > 0 ? money((amount * graph.amountIn(box, "cpu")) / whole, currency) : "";
+}
+
+function money(amount, currency) {
+  if (amount > 0 && amount < 0.01) return `< ${currency}0.01`;
+  return currency + (amount < 100 ? amount.toFixed(2) : grouped(amount));
 }
 
 function tellChange(graph, list, { node }) {

@@ -71,7 +71,8 @@ def flame_graph(name: str) -> Response:
     names = [kind.name for kind in tree.value_types]
     # A group of pprof profiles may have neither wall nor samples: show what there is.
     chosen = value if value in names or "value" in request.args else names[0]
-    payload = flamegraph.payload(tree, span, chosen, nodes)
+    price = costs.price(_store().document(span.group, costs.DOCUMENT))
+    payload = flamegraph.payload(tree, span, chosen, nodes, price)
     return jsonify(renderer.pack(payload, chosen) if _number("packed", 0, 0, 1) else payload)
 
 
@@ -204,7 +205,7 @@ def group_price(name: str) -> Response:
 
 @api.put("/api/groups/<name>/price")
 def change_group_price(name: str) -> Response:
-    """Set the price: ``{"usd_per_vcpu_hour": 0.04}`` or ``{"instance_type": "m5.large"}``; ``{}`` for none."""
+    """Set the price: ``{"per_vcpu_hour": 0.04, "currency": "USD"}`` or ``{"instance_type": "m5.large"}``; ``{}`` for none."""
     wanted = request.get_json(silent=True)
     if not isinstance(wanted, dict):
         raise validation_error("the body must be a JSON object, sent as application/json")

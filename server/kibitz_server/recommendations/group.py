@@ -54,8 +54,8 @@ def _cost(one: Recommendation, price: costs.Price | None, period_s: float) -> co
 
 def change_price(store: Store, group: str, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Keep the group's price; an empty mapping takes it away. `costs.CostError` if it makes no sense."""
-    unknown = set(wanted) - {"usd_per_vcpu_hour", "instance_type"}
+    unknown = set(wanted) - {"per_vcpu_hour", "currency", "instance_type"}
     if unknown:
-        raise costs.CostError(f"{min(unknown)[:40]}: expected usd_per_vcpu_hour or instance_type")
+        raise costs.CostError(f"{min(unknown)[:40]}: expected per_vcpu_hour with currency, or instance_type")
     costs.price(wanted)
     return store.change_document(group, costs.DOCUMENT, lambda _before: dict(wanted))

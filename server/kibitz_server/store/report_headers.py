@@ -34,6 +34,15 @@ def read(
     return [(name, _decoded(body)) for name, body in rows]
 
 
+def counts(connection: Connection, groups: Sequence[str], start: float, end: float) -> dict[str, int]:
+    """How many reports ended in [start, end), by group; those without any are left out."""
+    profiles, names = schema.profiles, schema.groups
+    joined = profiles.join(names, names.c.id == profiles.c.group_id)
+    chosen = sa.and_(names.c.name.in_(groups), profiles.c.ended >= start, profiles.c.ended < end)
+    query = sa.select(names.c.name, sa.func.count()).select_from(joined).where(chosen).group_by(names.c.name)
+    return {name: count for name, count in connection.execute(query)}  # noqa: C416 -- rows are no tuples to mypy
+
+
 def blobs(connection: Connection, group_id: int, start: float, end: float, most: int) -> dict[str, set[str]]:
     """By file name, the blob ids that the newest ``most`` reports which ended in [start, end) name."""
     profiles = schema.profiles

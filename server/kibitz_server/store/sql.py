@@ -283,6 +283,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             return report_headers.read(connection, groups, start, end, most)
 
+    def report_counts(self, groups: Sequence[str], start: float, end: float) -> dict[str, int]:
+        """How many reports ended in [start, end), by group."""
+        with reading(self._engine) as connection:
+            return report_headers.counts(connection, groups, start, end)
+
     def blobs(self, span: Span, most: int) -> dict[str, set[str]]:
         """By file name, the git blob ids of what ran, from the newest ``most`` reports of the span."""
         with reading(self._engine) as connection:

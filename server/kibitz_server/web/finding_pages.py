@@ -9,15 +9,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kibitz_server import feedback
 from kibitz_server.api import not_found, validation_error
-from kibitz_server.recommendations import group as recommendations
-from kibitz_server.store import Group, Span, StoredFinding
-from kibitz_server.web.group_pages import refuse_other_sites
+from kibitz_server.store import Group, StoredFinding
+from kibitz_server.web.group_pages import ADVICE_S, latest_advice, refuse_other_sites
 from kibitz_server.web.settings_pages import pages
 from kibitz_server.web.views import known_group, page_store
 
 __all__ = ["pages"]
-
-_ADVICE_S = 86_400.0
 
 
 @pages.get("/groups/<name>/findings")
@@ -68,19 +65,10 @@ def _page(groups: list[Group], group: Group | None) -> str:
         "findings.html",
         group=group,
         findings=findings,
-        advice=_advice(group),
-        advice_s=_ADVICE_S,
+        advice=latest_advice(page_store(), group) if group else [],
+        advice_s=ADVICE_S,
         identities={finding.id: feedback.instance_id(finding) for finding in findings},
         judged=judged,
         hidden=hidden,
         thanked=request.args.get("said") if request.args.get("said") in ("Positive", "Negative") else "",
-    )
-
-
-def _advice(group: Group | None) -> list[recommendations.Advice]:
-    """What the last day of profiles shows, up to the last one, to be wasteful."""
-    if group is None or not group.last_seen:
-        return []
-    return recommendations.advice(
-        page_store(), Span(group.name, group.last_seen - _ADVICE_S, group.last_seen + 1)
     )

@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kibitz_server import query, settings, sources
+from kibitz_server import costs, heap_growth, query, settings, sources
 from kibitz_server.api import ApiError
-from kibitz_server.store import Span, Store, StoredFinding
-from kibitz_server.vitals import Vitals, vitals_of
+from kibitz_server.heap_growth import ProcessHeap
+from kibitz_server.recommendations import group as recommendations
+from kibitz_server.store import Group, Span, Store, StoredFinding
+from kibitz_server.vitals import Vitals, vitals_of, yearly_cost
 from kibitz_server.web.groups_pages import status_of
 from kibitz_server.web.views import known_group, page_store, pages
 
@@ -23,6 +25,9 @@ __all__ = ["Summary", "pages", "summarise"]
 SUMMARY_S = 12 * 3600
 _TOP = 5
 _LATEST = 5
+_HEAPS = 3
+_ADVICE = 3
+ADVICE_S = 86_400.0
 
 LABELS = {
     "period_s": ("Reporting period", "seconds"),
@@ -38,7 +43,8 @@ class Summary:
     """A group's last `SUMMARY_S` seconds. ``states`` are (state, share of samples); ``hours`` (epoch seconds, samples).
     ``executing``, ``blocked`` and ``waiting``: shares of the time that was not idle.
 
-    ``on_cpu``: CPU time over wall time of all threads, 0 to 1; None where either is not known.
+    ``on_cpu``: CPU time over wall time of all threads, 0 to 1; None where either is not known. ``heaps``: those that
+    leak, then the largest; ``cost``: of a year, where the group has a price.
     """
 
     profiles: int
@@ -53,6 +59,8 @@ class Summary:
     executing: float | None
     blocked: float | None
     waiting: float | None
+    heaps: list[ProcessHeap]
+    cost: costs.YearlyCost | None
 
 
 def summarise(store: Store, group: str, now: float) -> Summary:
@@ -65,6 +73,7 @@ def summarise(store: Store, group: str, now: float) -> Summary:
     whole = sum(counts) or 1
     series = query.frame_series(store, span, 3600.0)
     first = "cpu" if sums.get("cpu") else tree.value_types[0].name if tree.value_types else ""
+    vitals = vitals_of(store, [group], now).get(group, Vitals())
     return Summary(
         profiles=tree.profiles,
         instances=tree.instances,
@@ -78,9 +87,23 @@ def summarise(store: Store, group: str, now: float) -> Summary:
         functions=query.top_functions(tree, first, _TOP) if first else [],
         hours=list(zip(series.starts.tolist(), series.samples.tolist(), strict=True)),
         notes=tree.limits,
-        vitals=vitals_of(store, [group], now).get(group, Vitals()),
+        vitals=vitals,
+        heaps=_heaps(store, span),
+        cost=yearly_cost(vitals, costs.price(store.document(group, costs.DOCUMENT))),
         **_working(dict(zip(by_state.states, counts, strict=True))),
     )
+
+
+def _heaps(store: Store, span: Span) -> list[ProcessHeap]:
+    keeper = heap_growth.keeps_heaps(store)
+    return heap_growth.processes(keeper.heaps(span))[:_HEAPS] if keeper is not None else []
+
+
+def latest_advice(store: Store, group: Group) -> list[recommendations.Advice]:
+    """What the last `ADVICE_S` seconds of a group's profiles show to be wasteful, the largest share first."""
+    if not group.last_seen:
+        return []
+    return recommendations.advice(store, Span(group.name, group.last_seen - ADVICE_S, group.last_seen + 1))
 
 
 def _working(counts: Mapping[str, int]) -> dict[str, float | None]:
@@ -114,6 +137,7 @@ def summary_page(name: str) -> str:
         highest=max((count for _, count in summary.hours), default=0) or 1,
         shown=sum(function.self_value for function in summary.functions) or 1,
         findings=latest,
+        advice=latest_advice(page_store(), group)[:_ADVICE],
         status=status_of(group, settings.stored(page_store().document(group.name, settings.DOCUMENT)), now),
         collector=request.host_url.rstrip("/"),
     )
@@ -148,6 +172,7 @@ def settings_form(
     name: str,
     entered: Mapping[str, Any] | None = None,
     links: Mapping[str, Any] | None = None,
+    price: Mapping[str, Any] | None = None,
     error: str = "",
 ) -> str:
     """The group's settings as forms, with what was entered where that could not be kept."""
@@ -160,6 +185,8 @@ def settings_form(
         group=group,
         values=entered or asdict(settings.stored(document(group.name, settings.DOCUMENT))),
         links=links or {**asdict(kept), **words},
+        price=document(group.name, costs.DOCUMENT) if price is None else price,
+        machines=costs.instance_prices(),
         bounds=settings.BOUNDS,
         labels=LABELS,
         error=error,

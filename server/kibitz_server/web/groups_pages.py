@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from flask import render_template, request
 
-from kibitz_server import settings
+from kibitz_server import costs, settings
 from kibitz_server.store import Group, Store
-from kibitz_server.vitals import Vitals, vitals_of
+from kibitz_server.vitals import Vitals, vitals_of, yearly_cost
 from kibitz_server.web.views import page_store, pages
 
 __all__ = ["Row", "pages", "status_of"]
@@ -32,12 +32,13 @@ ORDERS: Mapping[str, tuple[str, Callable[[Group], Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A group in the list. ``status``: pending, profiling, silent or off."""
+    """A group in the list. ``status``: pending, profiling, silent or off; ``cost``: of a year, where it has a price."""
 
     group: Group
     status: str
     vitals: Vitals
     findings: int
+    cost: costs.YearlyCost | None
 
 
 def status_of(group: Group, kept: settings.GroupSettings, now: float) -> str:
@@ -87,6 +88,9 @@ def rows(store: Store, groups: list[Group], now: float) -> list[Row]:
             status_of(group, settings.stored(store.document(group.name, settings.DOCUMENT)), now),
             vitals.get(group.name, Vitals()),
             findings[group.name],
+            yearly_cost(
+                vitals.get(group.name, Vitals()), costs.price(store.document(group.name, costs.DOCUMENT))
+            ),
         )
         for group in groups
     ]

@@ -9,10 +9,11 @@ from typing import Any, cast
 from flask import current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kibitz_server import sources
+from kibitz_server import costs, sources
 from kibitz_server.api import ApiError
 from kibitz_server.auth import ADMIN, ROLES
 from kibitz_server.auth.tokens import AWS, BEARER, Tokens
+from kibitz_server.recommendations.group import change_price
 from kibitz_server.web.group_pages import refuse_other_sites, settings_form
 from kibitz_server.web.views import known_group, page_store, pages
 
@@ -37,6 +38,31 @@ def change_sources(name: str) -> AnyResponse | tuple[str, int]:
 
     page_store().change_document(group.name, sources.DOCUMENT, change)
     return redirect(url_for("pages.settings_page", name=name, saved=1), 303)
+
+
+@pages.post("/groups/<name>/settings/price")
+def change_cost(name: str) -> AnyResponse | tuple[str, int]:
+    """Keep what the group's CPU time costs; without a number and a machine it costs nothing that is known."""
+    group = known_group(name)
+    refuse_other_sites()
+    try:
+        change_price(page_store(), group.name, _price(request.form))
+    except costs.CostError as error:
+        return settings_form(name, price=dict(request.form), error=str(error)), 400
+    return redirect(url_for("pages.settings_page", name=name, saved=1), 303)
+
+
+def _price(form: Mapping[str, str]) -> dict[str, Any]:
+    number, kind = form.get("per_vcpu_hour", "").strip(), form.get("instance_type", "")
+    if number and kind:
+        raise costs.CostError("per_vcpu_hour, instance_type: expected one of them, not both")
+    if kind or not number:
+        return {"instance_type": kind} if kind else {}
+    try:
+        amount = float(number)
+    except ValueError as error:
+        raise costs.CostError(f"per_vcpu_hour: expected a number, found {number[:40]}") from error
+    return {"per_vcpu_hour": amount, "currency": form.get("currency", "").strip().upper() or costs.DOLLARS}
 
 
 @pages.get("/settings")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, current_app, render_template, request
 
 from kibitz_agent import exporters
-from kibitz_server import query, sources
+from kibitz_server import costs, query, sources
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Group, Span, Store
 from kibitz_server.timerange import DEFAULT_FROM, parse_range
@@ -74,6 +74,12 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2f} %"
+
+
+@pages.app_template_filter("money")
+def money(cost: costs.YearlyCost) -> str:
+    """An amount with its currency."""
+    return costs.money(cost)
 
 
 def range_label(start: str, end: str | None) -> str:
