@@ -44,6 +44,8 @@ def render(review: Review) -> str:
                 "rules": [_rule(by_rule[rule]) for rule in ids],
             }
         },
+        # Uploads of one category replace each other; its name ends in a slash.
+        "automationDetails": {"id": "kibitz/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
@@ -103,7 +105,11 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "level": LEVELS[finding.severity],
         "message": {"text": finding.message},
         "locations": [{"physicalLocation": {"artifactLocation": _artifact(finding.path), "region": region}}],
-        "partialFingerprints": {"kibitz/v1": finding.fingerprint},
+        # The first is ours, the second the one that GitHub follows a finding by.
+        "partialFingerprints": {
+            "kibitz/v1": finding.fingerprint,
+            "primaryLocationLineHash": finding.fingerprint,
+        },
         "properties": {"severity": finding.severity.label, "confidence": finding.confidence.label},
     }
     if finding.steps:

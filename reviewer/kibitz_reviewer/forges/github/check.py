@@ -16,6 +16,7 @@ from kibitz_reviewer.runner import Review
 
 PER_REQUEST = 50
 MAX_ANNOTATIONS = 1_000
+MAX_RESULTS = 5_000
 MAX_TITLE, MAX_MESSAGE = 255, 16_000
 
 
@@ -67,8 +68,9 @@ def _output(findings: Sequence[Finding], notes: list[dict[str, Any]]) -> dict[st
 
 
 def upload_sarif(rest: Rest, repository: str, head: str, ref: str, findings: Sequence[Finding]) -> None:
-    """Hand the findings to code scanning under ``ref``."""
-    report = publisher("sarif").render(Review(findings=list(findings)))
+    """Hand the findings to code scanning under ``ref``: the weightiest, as it refuses more than 25,000 and shows 5,000."""
+    weighty = sorted(findings, key=rank)[:MAX_RESULTS]
+    report = publisher("sarif").render(Review(findings=sorted(weighty, key=lambda one: one.order)))
     packed = base64.b64encode(gzip.compress(report.encode(), mtime=0)).decode()
     body = {"commit_sha": head, "ref": ref, "sarif": packed, "tool_name": "kibitz"}
     rest.call("POST", f"{repository}/code-scanning/sarifs", body)
