@@ -119,6 +119,42 @@ def test_the_action_reviews_once(
     assert {comment["line"] for comment in github.comments} <= set(lines_of(work.diff))
 
 
+def test_the_action_reviews_a_fork_after_the_workflow_that_ran_for_it(
+    work: Work, stand_in: Callable[[str], Any], root: Path, tmp_path: Path
+) -> None:
+    step = yaml.safe_load((root / "action.yml").read_text())["runs"]["steps"][1]
+    program = tmp_path / "runner" / "kibitz" / "bin"
+    program.mkdir(parents=True)
+    (program / "kibitz").symlink_to(Path(sys.executable).parent / "kibitz")
+    event = tmp_path / "event.json"
+    # What GitHub says of a fork's run: no pull request, but its head. The artifacts would be the fork's to forge.
+    run = {"event": "pull_request", "head_sha": work.head, "pull_requests": [], "head_branch": "topic"}
+    event.write_text(
+        json.dumps({"action": "completed", "workflow_run": run, "repository": {"default_branch": "main"}})
+    )
+    work.git("push", "-q", "origin", "topic:refs/pull/7/head", ":topic")
+    work.git("checkout", "-q", work.base)
+    with stand_in("fake_github").FakeGitHub({"a.py": work.diff}, head=work.head) as github:
+        environ = {
+            **github.environ(
+                GITHUB_EVENT_PATH=str(event), GITHUB_ACTIONS="true", GITHUB_REF="refs/heads/main"
+            ),
+            "RUNNER_TEMP": str(tmp_path / "runner"),
+            "FAIL_ON": "never",
+            "KIBITZ_CHECK_RUN": "0",
+            "KIBITZ_SARIF_UPLOAD": "0",
+            "BASE": "main",
+            "HEAD": work.head,
+        }
+        done = work.shell(step["run"], **environ)
+        assert done.returncode == 0, done.stderr
+        assert len(github.comments) >= 2
+        github.head = "f" * 40
+        late = work.shell(step["run"], **environ)
+    assert late.returncode == 2
+    assert "pushed again, merged or closed meanwhile" in late.stderr
+
+
 def test_gitlabs_job_posts(work: Work, stand_in: Callable[[str], Any], snippets: list[Any]) -> None:
     (job,) = [one["review"] for one in snippets if "review" in one]
     with stand_in("fake_gitlab").FakeGitLab({"a.py": ("a.py", work.diff)}) as gitlab:
@@ -168,8 +204,14 @@ def test_the_hook_reads_the_files_it_is_given(work: Work, root: Path) -> None:
 
 
 def test_the_workflow_and_the_hook_of_the_page_are_whole(snippets: list[Any], root: Path) -> None:
-    (workflow,) = [one for one in snippets if "jobs" in one]
-    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+    # YAML 1.1 reads the key `on` as true.
+    review, ask, after = (one for one in snippets if "jobs" in one)
+    assert ask["permissions"] == {}
+    assert review["permissions"] == after["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert after[True]["workflow_run"]["workflows"] == [ask["name"]]
+    assert not [step for step in ask["jobs"]["ask"]["steps"] if "uses" in step], (
+        "what runs for a fork does nothing"
+    )
     (hooks,) = [one for one in snippets if "repos" in one]
     (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
     assert hooks["repos"][0]["hooks"] == [{"id": hook["id"]}]

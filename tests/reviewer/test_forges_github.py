@@ -383,6 +383,14 @@ def test_an_unknown_forge_is_refused() -> None:
         connect("sourceforge", {})
 
 
+def test_every_request_is_held_against_githubs_and_each_enterprise_releases_description(github: Any) -> None:
+    route = next(one for one in github._routes if one.method == "POST" and one.template.endswith("/reviews"))
+    assert len(route.validators) == 4
+    assert len(route.errors({"event": "COMMENT", "body": "x"})) == 0
+    assert len(route.errors({"event": "SHOUT", "body": "x"})) == 4
+    assert len(route.errors({"event": "COMMENT", "bodyy": "x"})) == 4
+
+
 def test_enterprise_has_its_own_graphql() -> None:
     assert graphql_of("https://ghe.example/api/v3") == "https://ghe.example/api/graphql"
     assert graphql_of("https://api.github.com") == "https://api.github.com/graphql"

@@ -25,6 +25,7 @@ import graphql
 import jsonschema
 
 CONTRACT = Path(__file__).with_name("github_openapi.json")
+ENTERPRISE = Path(__file__).with_name("github_enterprise.json")
 SCHEMA = Path(__file__).with_name("github_schema.graphql")
 HEAD = "a1" * 20
 TOKEN = "ghs_a-token-nobody-may-see"
@@ -71,7 +72,9 @@ class FakeGitHub:
         self.sarifs: list[dict[str, Any]] = []
         self.before_write: Callable[[], None] | None = None
         self._ids = itertools.count(1000)
-        self._routes = _routes(json.loads(CONTRACT.read_text("utf-8")))
+        self._routes = _routes(
+            json.loads(CONTRACT.read_text("utf-8")), json.loads(ENTERPRISE.read_text("utf-8"))
+        )
         self._schema = graphql.build_schema(SCHEMA.read_text("utf-8"))
         self._lock = threading.Lock()
 
@@ -200,6 +203,10 @@ class FakeGitHub:
             person = path.split("/")[-2]
             return 200, {}, {"permission": "write" if person in self.writers else "read"}
         lists = {
+            "/pulls": [
+                *({"number": other, "head": {"sha": f"{other:040x}"}} for other in range(100, 240)),
+                {"number": 7, "head": {"sha": self.head}, **self.pull},
+            ],
             "/pulls/{pull_number}/files": [
                 {"filename": p, "patch": patch} for p, patch in self.files.items()
             ],
@@ -330,13 +337,14 @@ class _Route:
     method: str
     template: str
     pattern: re.Pattern[str]
-    validator: jsonschema.Draft202012Validator | None
+    validators: list[jsonschema.Draft202012Validator]
 
     def errors(self, body: Any) -> list[Any]:
-        return [] if self.validator is None else list(self.validator.iter_errors(body or {}))
+        """What is wrong with a body by GitHub's description or by that of a release of Enterprise."""
+        return [error for validator in self.validators for error in validator.iter_errors(body or {})]
 
 
-def _routes(contract: dict[str, Any]) -> list[_Route]:
+def _routes(contract: dict[str, Any], enterprise: dict[str, dict[str, Any]]) -> list[_Route]:
     contract = _as_json_schema(contract)
     routes = []
     for template, operations in contract["paths"].items():
@@ -345,10 +353,14 @@ def _routes(contract: dict[str, Any]) -> list[_Route]:
         for method, operation in operations.items():
             content = (operation.get("requestBody") or {}).get("content", {})
             schema = content.get("application/json", {}).get("schema")
-            validator = schema and jsonschema.Draft202012Validator(
-                {**schema, "components": contract["components"]}
-            )
-            routes.append(_Route(method.upper(), template, pattern, validator or None))
+            schemas = [{**schema, "components": contract["components"]}] if schema else []
+            name = f"{method.upper()} {template}"
+            # What a release does not have at all must not be used: its client would get a 404.
+            schemas += [
+                _as_json_schema(release.get(name, False)) for release in enterprise.values() if schema
+            ]
+            validators = [jsonschema.Draft202012Validator(one) for one in schemas if one is not None]
+            routes.append(_Route(method.upper(), template, pattern, validators))
     return routes
 
 

@@ -7,6 +7,7 @@ request's number from the event (``GITHUB_EVENT_PATH``) or from ``GITHUB_REF``. 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ _PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)\Z")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 # A review must say something, even where its comments say it all.
 MORE = "**Kibitz** has more to say about this change."
+MAX_LOOKED_AT = 1_000
 _MAY_WRITE = ("admin", "maintain", "write")
 
 FORBIDDEN = (
@@ -64,7 +66,10 @@ def connect(environ: Mapping[str, str]) -> GitHub:
         "X-GitHub-Api-Version": "2022-11-28",
     }
     graphql = environ.get("GITHUB_GRAPHQL_URL", "").strip() if base == API else ""
-    made = GitHub(Rest(base, headers, secrets=(token,)), pull_request(environ), graphql or graphql_of(base))
+    rest, request = Rest(base, headers, secrets=(token,)), pull_request(environ)
+    if not request.number:
+        request = with_head(rest, request)
+    made = GitHub(rest, request, graphql or graphql_of(base))
     made.check_run = environ.get("KIBITZ_CHECK_RUN", "") not in ("", "0")
     if environ.get("KIBITZ_SARIF_UPLOAD", "") not in ("", "0"):
         made.sarif_ref = f"refs/pull/{made.request.number}/head"
@@ -72,7 +77,10 @@ def connect(environ: Mapping[str, str]) -> GitHub:
 
 
 def pull_request(environ: Mapping[str, str]) -> PullRequest:
-    """The pull request of ``environ``, from the event's payload first, then from ``GITHUB_REF``."""
+    """The pull request of ``environ``, from the event's payload first, then from ``GITHUB_REF``.
+
+    Number 0: of a `workflow_run` only the head is known. What the run itself left behind is a stranger's and not read.
+    """
     repository = environ.get("GITHUB_REPOSITORY", "").strip()
     if not _REPOSITORY.match(repository):
         raise ForgeError(f"GITHUB_REPOSITORY: expected owner/name, got {repository!r}")
@@ -83,6 +91,13 @@ def pull_request(environ: Mapping[str, str]) -> PullRequest:
     ref = _PULL_REF.match(environ.get("GITHUB_REF", ""))
     if not isinstance(number, int) or isinstance(number, bool):
         number = int(ref[1]) if ref else 0
+    run = event.get("workflow_run")
+    if (
+        isinstance(run, dict)
+        and str(run.get("event")).startswith("pull_request")
+        and _sha(run.get("head_sha"))
+    ):
+        return PullRequest(repository, 0, _sha(run.get("head_sha")))
     if number <= 0:
         raise ForgeError(
             "no pull request: expected one in the file GITHUB_EVENT_PATH names, or GITHUB_REF=refs/pull/NUMBER/merge; "
@@ -91,6 +106,17 @@ def pull_request(environ: Mapping[str, str]) -> PullRequest:
     head = pull.get("head")
     sha = head.get("sha") if isinstance(head, dict) else None
     return PullRequest(repository, number, sha if isinstance(sha, str) and _SHA.match(sha) else "")
+
+
+def with_head(rest: Rest, request: PullRequest) -> PullRequest:
+    """The open pull request whose head is that of ``request``; ``ForgeError`` if there is none (any more)."""
+    pulls = rest.pages(f"/repos/{request.repository}/pulls?state=open&sort=updated&direction=desc")
+    for pull in itertools.islice(pulls, MAX_LOOKED_AT):
+        if _object(pull.get("head")).get("sha") == request.head and isinstance(pull.get("number"), int):
+            return replace(request, number=pull["number"])
+    raise ForgeError(
+        f"no open pull request has the head {request.head[:12]}: it was pushed again, merged or closed meanwhile"
+    )
 
 
 def graphql_of(base: str) -> str:
