@@ -27,7 +27,10 @@ def load(path: Path) -> frozenset[str]:
         raise BaselineError(
             f"{path}: expected a baseline of version {VERSION}; write one with --write-baseline"
         )
-    return frozenset(entry["fingerprint"] for entry in document.get("findings", []))
+    try:
+        return frozenset(entry["fingerprint"] for entry in document["findings"])
+    except (KeyError, TypeError):
+        raise BaselineError(f"{path}: expected a list of findings, each with its fingerprint") from None
 
 
 def save(path: Path, findings: Iterable[Finding]) -> int:

@@ -3,11 +3,16 @@
     [tool.kibitz]
     exclude = ["docs/**"]              # files nobody wants reviewed
     min_severity = "low"               # findings below are dropped
+    min_confidence = "medium"          # and those that a rule is less sure of
+    fail_on = "high"                   # what --fail-on is where it is not given; "never" too
     max_inline = 10                    # comments a run
     review_drafts = false
     review_bots = false
     [tool.kibitz.rules]
     mutable-default = "off"            # off, or the severity it has here: info, low, medium, high, critical
+    [tool.kibitz.paths."tests/**"]     # what else holds for some files: min_severity, min_confidence, rules
+    min_severity = "medium"
+    rules = { hardcoded-credentials = "off" }
 
 In a monorepo the nearest pyproject.toml with the table wins, key by key, over those above it. ``aws-codeguru-reviewer.yml``
 (``excludeFiles``) and ``.codeguru-ignore.yml`` at the top are honoured. For a change all of it is read from the commit the
@@ -24,12 +29,13 @@ from typing import Any
 
 from kibitz_reviewer.aws_files import Exclusions, exclusions
 from kibitz_reviewer.diff import DiffError, split_range
-from kibitz_reviewer.finding import Finding, Severity
+from kibitz_reviewer.finding import Confidence, Finding, Severity
 from kibitz_reviewer.globs import matches
 from kibitz_reviewer.repository import Repository
+from kibitz_reviewer.rule import rules_named
 
 MAX_BYTES = 1_000_000
-OFF = "off"
+OFF, NEVER = "off", "never"
 Reader = Callable[[str], bytes | None]
 """The bytes of a file by its path from the top (forward slashes), None if there is none."""
 
@@ -40,14 +46,20 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings for one folder. ``rules``: by rule id ``off`` or a severity's name."""
+    """The settings for one folder. ``rules``: by rule id ``off`` or a severity's name.
+
+    ``paths``: patterns from the top of the tree, each with what files it means have otherwise; later ones win.
+    """
 
     exclude: tuple[str, ...] = ()
     min_severity: Severity = Severity.INFO
+    min_confidence: Confidence = Confidence.LOW
+    fail_on: str = "high"
     max_inline: int = 10
     review_drafts: bool = False
     review_bots: bool = False
     rules: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 class Configuration:
@@ -77,7 +89,12 @@ class Configuration:
         return any(matches(pattern, path) for pattern in self._near(path).exclude)
 
     def _near(self, path: str) -> Config:
-        return self._of(str(PurePosixPath(path).parent).removeprefix("."))
+        """The settings for the file at ``path``: those of its folder, and what patterns say of it."""
+        config = self._of(str(PurePosixPath(path).parent).removeprefix("."))
+        for pattern, changes in config.paths:
+            if matches(pattern, path):
+                config = _changed(config, changes)
+        return config
 
     def _judged(self, finding: Finding) -> Finding | None:
         config = self._near(finding.path)
@@ -86,7 +103,8 @@ class Configuration:
             return None
         if level:
             finding = replace(finding, severity=Severity.named(level))
-        return None if finding.severity < config.min_severity or self._aws.cover(finding) else finding
+        unwanted = finding.severity < config.min_severity or finding.confidence < config.min_confidence
+        return None if unwanted or self._aws.cover(finding) else finding
 
     def _of(self, folder: str) -> Config:
         """The settings in ``folder`` ("" for the top): its own over those of the folders above."""
@@ -152,21 +170,42 @@ def _table(content: bytes | None, path: str) -> dict[str, Any]:
 
 
 def _merged(above: Config, table: dict[str, Any], folder: str, path: str) -> Config:
+    changes = _read_table(table, _KINDS, f"{path}: [tool.kibitz]")
+
+    def below(pattern: str) -> str:
+        return f"{folder}/{pattern}" if folder else pattern
+
+    if "exclude" in changes:
+        changes["exclude"] = (*above.exclude, *(below(pattern) for pattern in changes["exclude"]))
+    if "paths" in changes:
+        own = tuple(
+            (below(pattern), _read_table(inner, _OF_PATHS, f'{path}: [tool.kibitz.paths."{pattern}"]'))
+            for pattern, inner in changes["paths"].items()
+        )
+        changes["paths"] = (*above.paths, *own)
+    return _changed(above, changes)
+
+
+def _read_table(
+    table: Mapping[str, Any], kinds: Mapping[str, Callable[[object], Any]], place: str
+) -> dict[str, Any]:
+    """The settings of a table, each as its kind; raises ``ConfigError``."""
     changes: dict[str, Any] = {}
     for key, value in table.items():
-        kind = _KINDS.get(key)
+        kind = kinds.get(key)
         if kind is None:
-            raise ConfigError(f"{path}: [tool.kibitz] knows {', '.join(_KINDS)}, got {key!r}")
+            raise ConfigError(f"{place} knows {', '.join(kinds)}, got {key!r}")
         try:
             changes[key] = kind(value)
         except ValueError as error:
-            raise ConfigError(f"{path}: [tool.kibitz] {key}: {error}") from None
-    if "exclude" in changes:
-        below = [f"{folder}/{pattern}" if folder else pattern for pattern in changes["exclude"]]
-        changes["exclude"] = (*above.exclude, *below)
-    if "rules" in changes:
-        changes["rules"] = {**above.rules, **changes["rules"]}
-    return replace(above, **changes)
+            raise ConfigError(f"{place} {key}: {error}") from None
+    return changes
+
+
+def _changed(config: Config, changes: Mapping[str, Any]) -> Config:
+    """``config`` with ``changes``; rules add up."""
+    rules = {**config.rules, **changes.get("rules", {})}
+    return replace(config, **{**changes, "rules": rules})
 
 
 def _patterns(value: object) -> tuple[str, ...]:
@@ -177,6 +216,24 @@ def _patterns(value: object) -> tuple[str, ...]:
 
 def _severity(value: object) -> Severity:
     return Severity.named(str(value))
+
+
+def _confidence(value: object) -> Confidence:
+    try:
+        return Confidence[str(value).strip().upper()]
+    except KeyError:
+        raise ValueError(f"expected a confidence (low, medium, high), got {value!r}") from None
+
+
+def _limit(value: object) -> str:
+    word = str(value).strip().lower()
+    return word if word == NEVER else Severity.named(word).name.lower()
+
+
+def _tables(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(inner, dict) for inner in value.values()):
+        raise ValueError(f"expected a table for each pattern, got {value!r}")
+    return value
 
 
 def _count(value: object) -> int:
@@ -197,14 +254,23 @@ def _levels(value: object) -> dict[str, str]:
     for level in value.values():
         if level != OFF:
             Severity.named(str(level))
-    return {str(rule): str(level) for rule, level in value.items()}
+    named = {str(rule): str(level) for rule, level in value.items()}
+    covered = {r.id: level for name, level in named.items() for r in rules_named(name)}
+    # What is said of a rule itself goes before what is said of all that cover a published id.
+    return {**covered, **named}
 
 
-_KINDS: dict[str, Callable[[object], Any]] = {
-    "exclude": _patterns,
+_OF_PATHS: dict[str, Callable[[object], Any]] = {
     "min_severity": _severity,
+    "min_confidence": _confidence,
+    "rules": _levels,
+}
+_KINDS: dict[str, Callable[[object], Any]] = {
+    **_OF_PATHS,
+    "exclude": _patterns,
+    "fail_on": _limit,
+    "paths": _tables,
     "max_inline": _count,
     "review_drafts": _switch,
     "review_bots": _switch,
-    "rules": _levels,
 }

@@ -153,11 +153,20 @@ def all_rules() -> tuple[Rule, ...]:
 @functools.cache
 def rule_named(identifier: str) -> Rule | None:
     """The rule of that id or alias (with or without its version), or None."""
+    return next(iter(rules_named(identifier)), None)
+
+
+@functools.cache
+def rules_named(identifier: str) -> tuple[Rule, ...]:
+    """The rule of that id, or all that cover that alias (with or without its version)."""
     for rule in all_rules():
-        aliases = {alias for full in rule.aliases for alias in (full, full.partition("@")[0])}
-        if identifier == rule.id or identifier in aliases:
-            return rule
-    return None
+        if identifier == rule.id:
+            return (rule,)
+    return tuple(
+        rule
+        for rule in all_rules()
+        if any(identifier in (full, full.partition("@")[0]) for full in rule.aliases)
+    )
 
 
 def _rule_in(module_name: str) -> Rule:

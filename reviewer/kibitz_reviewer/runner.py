@@ -220,7 +220,7 @@ def review_source(
     if found:
         found = fingerprinted(without_superseded(found))
     hints = suppressions(text)
-    if rules is None:
+    if rules is None and dataflow:
         found = [*found, *fingerprinted(unused(module, hints, found))]
     found, result.suppressed = keep(found, hints)
     here = touching(found, changed)

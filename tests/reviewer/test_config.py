@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kibitz_reviewer.config import ConfigError, Configuration, for_review
-from kibitz_reviewer.finding import Finding, Severity, fingerprinted
+from kibitz_reviewer.finding import Confidence, Finding, Severity, fingerprinted
 
 
 def finding(path: str, rule: str = "mutable-default", severity: Severity = Severity.MEDIUM) -> Finding:
@@ -60,7 +61,7 @@ def test_a_rule_can_weigh_more_or_less() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[tool.kibitz]\nexcluded = []\n", "knows exclude"),
+        ("[tool.kibitz]\nexcluded = []\n", "knows .*exclude"),
         ("[tool.kibitz]\nmax_inline = -1\n", "0 to 100"),
         ("[tool.kibitz]\nreview_bots = 'yes'\n", "true or false"),
         ("[tool.kibitz.rules]\nx = 'loud'\n", "expected a severity"),
@@ -142,3 +143,49 @@ def test_a_link_is_not_followed_for_configuration(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "pyproject.toml").symlink_to(tmp_path / "elsewhere.toml")
     assert for_review(None, tmp_path / "tree").top.max_inline == 10
+
+
+def test_patterns_say_what_holds_for_some_files() -> None:
+    config = of(
+        {
+            "pyproject.toml": "[tool.kibitz.rules]\nx-rule = 'low'\n"
+            "[tool.kibitz.paths.'tests/**']\nmin_severity = 'high'\n"
+            "[tool.kibitz.paths.'**/generated_*.py']\nrules = { mutable-default = 'off' }\n",
+            "api/pyproject.toml": "[tool.kibitz.paths.'old/*']\nmin_confidence = 'high'\n",
+        }
+    )
+    paths = ["a.py", "tests/a.py", "lib/generated_a.py", "api/a.py", "old/a.py"]
+    assert kept(config, *(finding(path) for path in paths)) == ["a.py", "api/a.py", "old/a.py"]
+    unsure = replace(finding("api/old/a.py"), confidence=Confidence.MEDIUM)
+    assert kept(config, unsure, finding("api/old/a.py"), replace(unsure, path="api/a.py")) == [
+        "api/old/a.py",
+        "api/a.py",
+    ]
+    (changed,) = config.kept([finding("lib/generated_a.py", "x-rule")])
+    assert changed.severity is Severity.LOW
+
+
+def test_a_published_id_names_a_rule_in_the_configuration() -> None:
+    text = "[tool.kibitz.rules]\n'python/sql-injection@v1.0' = 'off'\n"
+    assert kept(of({"pyproject.toml": text}), finding("a.py", "sql-injection")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "min_confidence = 'sure'",
+        "fail_on = 'always'",
+        "paths = 1",
+        "[tool.kibitz.paths]\n'a/**' = 1",
+        "[tool.kibitz.paths.'a/**']\nexclude = ['b']",
+        "[tool.kibitz.paths.'a/**']\nmin_severity = 'huge'",
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_key(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"pyproject\.toml"):
+        of({"pyproject.toml": f"[tool.kibitz]\n{text}\n"}).kept([finding("a.py")])
+
+
+def test_a_tree_says_what_fails_its_review() -> None:
+    assert of({}).top.fail_on == "high"
+    assert of({"pyproject.toml": "[tool.kibitz]\nfail_on = 'Never'\n"}).top.fail_on == "never"

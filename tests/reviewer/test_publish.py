@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
+from kibitz_reviewer.engines.pylint import MESSAGES
 from kibitz_reviewer.finding import Edit, Finding, Fix, Severity, fingerprinted
 from kibitz_reviewer.publish import FORMATS, publisher
+from kibitz_reviewer.rule import all_rules
 from kibitz_reviewer.runner import Problem, Review
 
 
@@ -128,3 +131,99 @@ def test_recommendations_carry_the_published_rule_id(review: Review) -> None:
     entry = json.loads(publisher("aws").render(review))[-1]
     assert entry["RuleMetadata"]["RuleId"] == "python/untrusted-deserialization@v1.0"
     assert (entry["RecommendationCategory"], entry["Severity"]) == ("SecurityIssues", "High")
+
+
+def test_junit_counts_what_it_holds(review: Review) -> None:
+    import xml.etree.ElementTree as ET
+
+    for each in (review, Review()):
+        suite = ET.fromstring(publisher("junit").render(each).encode())
+        assert suite.get("tests") == str(len(list(suite.iter("testcase"))))
+        assert suite.get("failures") == str(len(list(suite.iter("failure"))))
+        assert suite.get("errors") == str(len(list(suite.iter("error"))))
+
+
+def test_a_github_command_without_a_file_names_none(review: Review) -> None:
+    lines = publisher("github").render(review).splitlines()
+    assert "::warning title=not reviewed::no pylint" in lines
+
+
+RECOMMENDATION = {
+    "type": "object",
+    "required": ["FilePath", "RecommendationId", "StartLine", "EndLine", "Description", "RecommendationCategory", "RuleMetadata", "Severity"],
+    "additionalProperties": False,
+    "properties": {
+        "FilePath": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "RecommendationId": {"type": "string", "minLength": 1, "maxLength": 64},
+        "StartLine": {"type": "integer"},
+        "EndLine": {"type": "integer"},
+        "Description": {"type": "string", "minLength": 1, "maxLength": 2048},
+        "RecommendationCategory": {
+            "enum": [
+                "AWSBestPractices", "AWSCloudFormationIssues", "DuplicateCode", "CodeMaintenanceIssues", "ConcurrencyIssues",
+                "InputValidations", "PythonBestPractices", "JavaBestPractices", "ResourceLeaks", "SecurityIssues", "CodeInconsistencies",
+            ]
+        },
+        "Severity": {"enum": ["Info", "Low", "Medium", "High", "Critical"]},
+        "RuleMetadata": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "RuleId": {"type": "string", "pattern": r"^\S+\/[a-zA-Z0-9-]+@v\d+\.\d+$"},
+                "RuleName": {"type": "string", "minLength": 1, "maxLength": 100},
+                "ShortDescription": {"type": "string", "minLength": 1, "maxLength": 200},
+                "LongDescription": {"type": "string", "minLength": 1, "maxLength": 1000},
+                "RuleTags": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 50}},
+            },
+        },
+    },
+}  # fmt: skip
+"""The shape RecommendationSummary of the service model codeguru-reviewer 2019-09-19."""
+
+CODE_QUALITY = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "pattern": r"^(?!\./)[^/]"},
+                    "lines": {
+                        "required": ["begin"],
+                        "properties": {"begin": {"type": "integer", "minimum": 1}},
+                    },
+                },
+            },
+        },
+    },
+}
+"""What GitLab's documentation asks of a code quality report."""
+
+
+def of_every_rule() -> Review:
+    found = [
+        Finding(r.id, f"{r.category}/a.py", 3, 1, 9, 2, r.summary, r.severity, r.category, cwe=r.cwe)
+        for r in all_rules()
+    ]
+    found += [Finding(m.rule, "b.py", 1, 1, 1, 2, "No.", m.severity, m.category) for m in MESSAGES.values()]
+    return Review(fingerprinted(found), files=2)
+
+
+def test_recommendations_of_every_rule_have_the_published_shape() -> None:
+    entries = json.loads(publisher("aws").render(of_every_rule()))
+    assert len(entries) > 150
+    for entry in entries:
+        jsonschema.validate(entry, RECOMMENDATION)
+        assert entry["StartLine"] <= entry["EndLine"]
+
+
+def test_code_quality_of_every_rule_has_the_documented_shape() -> None:
+    issues = json.loads(publisher("gitlab").render(of_every_rule()))
+    jsonschema.validate(issues, CODE_QUALITY)
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues) > 150

@@ -115,6 +115,19 @@ def test_a_fix_read_from_the_log_alone_repairs_the_file(log: Any) -> None:
     assert "".join(lines) == FIXABLE.replace("yaml.load", "yaml.safe_load")
 
 
+def test_the_way_of_a_value_is_a_code_flow(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text("def ask():\n    return input()\n\n\nword = ask()\neval(word)\n")
+    _, log = review(tmp_path)
+    assert errors(log) == []
+    (result,) = [r for r in log["runs"][0]["results"] if r["ruleId"] == "code-injection"]
+    (flow,) = result["codeFlows"][0]["threadFlows"]
+    lines = [place["location"]["physicalLocation"]["region"]["startLine"] for place in flow["locations"]]
+    assert (lines[0], lines[-1], len(lines) > 2) == (2, 6, True)
+    assert all(place["location"]["message"]["text"] for place in flow["locations"])
+    (rule,) = [r for r in log["runs"][0]["tool"]["driver"]["rules"] if r["id"] == "code-injection"]
+    assert rule["help"]["markdown"]
+
+
 def test_what_could_not_be_read_follows_the_schema_too(tmp_path: Path) -> None:
     (tmp_path / "ça casse.py").write_text("def (:\n", encoding="utf-8")
     (tmp_path / "latin.py").write_bytes(b"name = 'caf\xe9'\n")

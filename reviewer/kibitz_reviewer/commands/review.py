@@ -62,14 +62,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEVERITY",
         type=str.lower,
         choices=SEVERITIES,
-        default="high",
-        help=f"exit with 1 if a finding is at least this severe: {', '.join(SEVERITIES)} (default: high)",
+        help=f"exit with 1 if a finding is at least this severe: {', '.join(SEVERITIES)} (default: the configuration's, or high)",
     )
     parser.add_argument(
         "--baseline", metavar="FILE", type=Path, help="leave out the findings that FILE knows already"
     )
     parser.add_argument(
         "--write-baseline", metavar="FILE", type=Path, help="write what is found to FILE, for --baseline"
+    )
+    parser.add_argument(
+        "--min-severity",
+        type=str.lower,
+        choices=SEVERITIES[:-1],
+        default="info",
+        help="leave out what is less severe (default: info)",
     )
     parser.add_argument(
         "--min-confidence",
@@ -125,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
         selection.others = [other for other in selection.others if not configuration.excludes(other.path)]
         result = _review(args, selection)
         result.findings = configuration.kept(result.findings)
+        args.fail_on = args.fail_on or configuration.top.fail_on
         _leave_out(args, result)
         _warm(args, selection, result)
     except (BaselineError, ConfigError, DiffError, HeatFileError, SelectionError) as error:
@@ -178,10 +185,10 @@ def _review(args: argparse.Namespace, selection: Selection) -> Review:
 def _leave_out(args: argparse.Namespace, result: Review) -> None:
     """Drop what is too uncertain, or known from before; raises ``BaselineError``."""
     from kibitz_reviewer import baseline
-    from kibitz_reviewer.finding import Confidence
+    from kibitz_reviewer.finding import Confidence, Severity
 
-    least = Confidence[args.min_confidence.upper()]
-    result.findings = [finding for finding in result.findings if finding.confidence >= least]
+    sure, severe = Confidence[args.min_confidence.upper()], Severity.named(args.min_severity)
+    result.findings = [f for f in result.findings if f.confidence >= sure and f.severity >= severe]
     if args.write_baseline is not None:
         try:
             count = baseline.save(args.write_baseline, result.findings)

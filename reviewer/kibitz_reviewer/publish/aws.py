@@ -49,5 +49,5 @@ def _rule(finding: Finding) -> dict[str, Any]:
         "RuleName": (rule.name if rule else finding.rule)[:MAX_NAME],
         "ShortDescription": (rule.summary if rule else finding.message)[:MAX_SHORT],
         "LongDescription": (rule.help if rule else finding.message)[:MAX_LONG],
-        "RuleTags": [f"cwe-{number}" for number in finding.cwe][:MAX_TAGS],
+        "RuleTags": [finding.category, *(f"cwe-{number}" for number in finding.cwe)][:MAX_TAGS],
     }

@@ -23,7 +23,7 @@ def render(review: Review) -> str:
         for f in review.findings
     ]
     lines += [
-        f"::warning file={_value(p.path)},line={max(p.line, 1)},title=not reviewed::{_message(p.message)}"
+        f"::warning {f'file={_value(p.path)},line={max(p.line, 1)},' if p.path else ''}title=not reviewed::{_message(p.message)}"
         for p in review.problems
     ]
     return "\n".join([*lines, text.summary(review)]) + "\n"

@@ -1,4 +1,4 @@
-"""JUnit XML: a test case for each file, failed where it has findings, for servers that know nothing but tests."""
+"""JUnit XML: a failed test case for each finding, for servers that know nothing but tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def render(review: Review) -> str:
     suite = ET.Element(
         "testsuite",
         name="kibitz review",
-        tests=str(max(review.files, 1)),
+        tests=str(len(review.findings) + len(broken) or 1),
         failures=str(len(review.findings)),
         errors=str(len(broken)),
     )
