@@ -75,7 +75,7 @@ def _published(
         return posted, str(posted)
     feedback = Feedback(Path(path))
     demoted = feedback.demoted()
-    posted = publish(forge, findings, replace(manner, quiet=frozenset(demoted)))
+    posted = publish(forge, findings, replace(manner, quiet=demoted))
     feedback.record(posted.said, posted.turned_down)
     reported = [f"{rule} is only in the summary now: {why}" for rule, why in demoted.items()]
     return posted, "; ".join([str(posted), *reported])

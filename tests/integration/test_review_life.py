@@ -124,6 +124,16 @@ class Life:
             return sum(bool(one.get("resolution")) for one in self.server.inline)
         return sum(text.startswith("✓ Fixed.") for text in self.inline)
 
+    def settle_by_hand(self, index: int) -> None:
+        """A person resolves the thread of one of our inline comments."""
+        if self.name == "github":
+            roots = [one for one in self.server.comments if "in_reply_to_id" not in one]
+            self.server.resolved[roots[index]["id"]] = "ann"
+        elif self.name == "gitlab":
+            self.server.comments[index] |= {"resolved": True, "resolved_by": {"id": self.module.ANN}}
+        else:
+            self.server.inline[index]["resolution"] = {"user": {"uuid": self.module.ANN}}
+
     def answer(self, text: str) -> None:
         """A person who may write answers below our first inline comment."""
         server = self.server
@@ -182,6 +192,42 @@ def test_from_the_first_push_to_the_last_nothing_is_said_twice(life: Life) -> No
     life.push({"b.py": "import json\n"})
     life.review()
     assert (len(life.inline), life.resolved) == (3, 2), "one is ignored, one is fixed, one stands"
+
+
+# CodeCommit's threads cannot be resolved.
+@pytest.mark.parametrize("life", ["github", "gitlab", "bitbucket"], indirect=True)
+def test_what_a_person_resolved_or_talks_about_is_left_to_them(life: Life) -> None:
+    life.push({"a.py": flawed(3)})
+    life.review()
+    life.settle_by_hand(1)
+    life.answer("Is that so?")
+    before = life.writes
+    life.review()
+    assert life.writes == before, "resolved by a person although it is still there: stays resolved"
+    life.push({"a.py": "# All is well.\n"})
+    life.review()
+    assert life.resolved == 2, "the one with a reply is not resolved"
+    life.push({"a.py": flawed(3)})
+    life.review()
+    assert life.resolved == 1, "ours is open again, the person's is not"
+    assert len(life.inline) == 3
+
+
+def test_a_rule_that_people_reject_keeps_to_the_summary_and_is_reported(github: Life, tmp_path: Path) -> None:
+    feedback = str(tmp_path / "feedback.sqlite")
+    for count in (10, 20):
+        github.push({"a.py": flawed(count)})
+        github.review(KIBITZ_FEEDBACK_FILE=feedback)
+    assert len(github.inline) == 20
+    for comment in [one for one in github.server.comments if "in_reply_to_id" not in one][:7]:
+        github.server.say("ann", "/kibitz ignore no", below=comment["id"])
+    github.review(KIBITZ_FEEDBACK_FILE=feedback)
+    github.push({"a.py": flawed(22)})
+    said = github.review(KIBITZ_FEEDBACK_FILE=feedback)
+    assert "mutable-default is only in the summary now: 7 of 20 comments were rejected" in said
+    assert len(github.inline) == 20
+    (summary,) = github.summaries
+    assert "`mutable-default` is told only here: 7 of 20 comments were rejected." in summary
 
 
 def test_a_rebase_a_squash_and_a_force_push_say_nothing_new(life: Life) -> None:

@@ -26,7 +26,7 @@ def test_a_rule_is_demoted_for_more_than_three_in_ten(tmp_path: Path) -> None:
     feedback.record(pairs(LEAST_SAID), pairs(6))
     assert feedback.demoted() == {}
     feedback.record([], pairs(7))
-    assert Feedback(tmp_path / "f").demoted() == {"mutable-default": "7 of 20 rejected"}
+    assert Feedback(tmp_path / "f").demoted() == {"mutable-default": "7 of 20 comments were rejected"}
 
 
 def test_a_few_comments_are_no_verdict(tmp_path: Path) -> None:
@@ -86,4 +86,4 @@ def test_thumbs_down_are_remembered(
         for comment in github.comments[:7]:
             github.reactions[comment["id"]] = [{"content": "-1", "user": {"login": "ann"}}]
         post("github", [], Review(findings=found), environ, Manner())
-    assert Feedback(tmp_path / "f").demoted() == {"mutable-default": "7 of 20 rejected"}
+    assert Feedback(tmp_path / "f").demoted() == {"mutable-default": "7 of 20 comments were rejected"}

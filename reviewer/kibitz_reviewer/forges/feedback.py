@@ -34,7 +34,7 @@ class Feedback:
         with self._opened() as file:
             rows = file.execute(query).fetchall()
         return {
-            rule: f"{rejected} of {count} rejected"
+            rule: f"{rejected} of {count} comments were rejected"
             for rule, count, rejected in rows
             if count >= LEAST_SAID and rejected > MOST_REJECTED * count
         }

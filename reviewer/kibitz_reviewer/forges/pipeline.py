@@ -30,7 +30,7 @@ class Manner:
     """How to publish. ``unreviewed``: paths whose findings are not known this time; ``blind``: that goes for every path.
 
     ``failed``: the check fails whatever was found; ``fail_at``: it fails from this severity on; ``once``: do not look again after writing (nothing is really written).
-    ``quiet``: rules whose findings only the summary tells. ``renamed``: by path, the one the file had before the change.
+    ``quiet``: rules whose findings only the summary tells, each with why. ``renamed``: by path, the one the file had before the change.
     """
 
     max_inline: int = MAX_INLINE
@@ -41,7 +41,7 @@ class Manner:
     review_drafts: bool = False
     review_bots: bool = False
     once: bool = False
-    quiet: Collection[str] = ()
+    quiet: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -119,7 +119,7 @@ def _say(forge: Forge, talk: Talk, kept: list[Finding], manner: Manner, hunks: C
         if shortened(finding.fingerprint) in known and shortened(finding.fingerprint) not in inline
     ]
     old = len([finding for finding in kept if shortened(finding.fingerprint) in inline])
-    state = _State(forge, talk, plan, listed, old)
+    state = _State(forge, talk, plan, listed, old, manner.quiet)
     told = [finding for comment in plan.comments for finding in comment.findings]
     said = _named(told, {shortened(finding.fingerprint) for finding in told})
     posted = replace(state.written(known=len(kept) - len(new)), note=note, said=said)
@@ -149,6 +149,7 @@ class _State:
     plan: Plan
     listed: list[Finding]
     old: int
+    quiet: Mapping[str, str]
 
     def written(self, known: int) -> Posted:
         """Say the plan, then bring the one summary up to date."""
@@ -182,7 +183,7 @@ class _State:
 
     def _text(self, inline: int, left: Iterable[Finding]) -> str:
         before = {mark for one in self.talk.summaries for mark in one.fingerprints}
-        return summary(inline + self.old, [*self.listed, *left], self.forge.dialect, before)
+        return summary(inline + self.old, [*self.listed, *left], self.forge.dialect, before, self.quiet)
 
 
 def _count(comments: Iterable[object]) -> int:

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from kibitz_reviewer.finding import Confidence, Edit, Finding
 from kibitz_reviewer.forges.markdown import block, code, escaped
@@ -22,6 +23,8 @@ MAX_LISTED = 100
 MAX_BODY = 60_000
 MAX_MESSAGE = 2_000
 MAX_PATH = 300
+MAX_QUIET = 10
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 
 Hunks = Mapping[str, Mapping[int, int]]
@@ -121,11 +124,16 @@ def planned(
 
 
 def summary(
-    inline: int, rest: Sequence[Finding], dialect: Dialect = GITHUB_LIKE, kept: Iterable[str] = ()
+    inline: int,
+    rest: Sequence[Finding],
+    dialect: Dialect = GITHUB_LIKE,
+    kept: Iterable[str] = (),
+    quiet: Mapping[str, str] = NOTHING,
 ) -> str:
     """The one text for the whole: a count, then the findings no line of the diff carries, remembered by the marker.
 
-    ``kept``: fingerprints to go on remembering although nothing is said of them any more.
+    ``kept``: fingerprints to go on remembering although nothing is said of them any more. ``quiet``: rules that are told
+    nowhere else, each with why.
     """
     total = inline + len(rest)
     lines = [f"**Kibitz** found {total} thing{'s' if total != 1 else ''} worth a look."]
@@ -141,7 +149,9 @@ def summary(
         opening, closing = (
             (f"<details><summary>{title}</summary>", "</details>") if dialect.folds else (f"{title}:", "")
         )
-        lines += ["", opening, "", *_listed(ordered, room - 1_000), "", closing]
+        lines += ["", opening, "", *_listed(ordered, room - 2_000), "", closing]
+        told = sorted({finding.rule for finding in rest}.intersection(quiet))[:MAX_QUIET]
+        lines += ["", *(f"{code(rule)} is told only here: {escaped(quiet[rule])}." for rule in told)]
     return "\n".join(lines).rstrip() + f"\n\n{tail}"
 
 
