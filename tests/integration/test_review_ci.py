@@ -16,6 +16,9 @@ import yaml
 
 from kibitz_reviewer.forges.plan import lines_of
 
+session = pytest.importorskip("botocore.session")
+validate = pytest.importorskip("botocore.validate")
+
 BEFORE = "import json\n"
 AFTER = "import json\nimport subprocess\n\n\ndef run(word, words=[]):\n    words.append(word)\n    return subprocess.call('ls ' + word, shell=True)\n"
 
@@ -175,18 +178,67 @@ def test_bitbuckets_step_posts(work: Work, stand_in: Callable[[str], Any], snipp
     assert len(bitbucket.annotations) >= 2
 
 
-def test_codebuilds_phase_posts_and_gates(
-    work: Work, stand_in: Callable[[str], Any], snippets: list[Any]
+def valid(service: str, operation: str, given: dict[str, Any]) -> None:
+    """``given`` is what the service's own description asks for."""
+    shape = session.get_session().get_service_model(service).operation_model(operation).input_shape
+    report = validate.ParamValidator().validate(given, shape)
+    assert not report.has_errors(), report.generate_report()
+    assert set(given) <= set(shape.members)
+
+
+def build_started(root: Path, work: Work) -> dict[str, str]:
+    """The variables of the build that EventBridge starts for a pull request, by the transformer of the page."""
+    text = (root / "docs" / "pull-requests.md").read_text()
+    transformer = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
+    target = {
+        "Id": "1",
+        "Arn": "arn:aws:codebuild:us-east-1:123456789012:project/kibitz",
+        "InputTransformer": transformer,
+    }
+    valid("events", "PutTargets", {"Rule": "kibitz", "Targets": [target]})
+    # What CodeCommit sends, as its documentation shows it.
+    event = {"detail": {"pullRequestId": "7", "destinationCommit": work.base, "sourceCommit": work.head}}
+    template = transformer["InputTemplate"]
+    for name, path in transformer["InputPathsMap"].items():
+        *_, key = path.split(".")
+        template = template.replace(f"<{name}>", event["detail"][key])
+    started = json.loads(template)
+    valid("codebuild", "StartBuild", {"projectName": "kibitz", **started})
+    assert started["sourceVersion"] == work.head
+    return {one["name"]: one["value"] for one in started["environmentVariablesOverride"]}
+
+
+def test_codepipelines_gate_lets_through_what_is_clean_and_stops_what_is_not(
+    work: Work, snippets: list[Any]
 ) -> None:
-    (spec,) = [one for one in snippets if one.get("version") == 0.2]
+    _, spec = (one for one in snippets if one.get("version") == 0.2)
+    (pipeline,) = [one for one in snippets if "stages" in one]
+    declared = {"name": "shop", "roleArn": "arn:aws:iam::123456789012:role/pipeline", **pipeline}
+    store = {"type": "S3", "location": "artifacts"}
+    valid("codepipeline", "CreatePipeline", {"pipeline": {**declared, "artifactStore": store}})
+    source, gate = (stage["actions"][0] for stage in pipeline["stages"])
+    assert gate["inputArtifacts"] == source["outputArtifacts"]
+    assert source["configuration"]["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF", (
+        "the gate needs the history"
+    )
+    line = review_line(spec["phases"]["build"]["commands"])
+    stopped = work.shell(line, **spec["env"]["variables"])
+    assert stopped.returncode == 1
+    assert "shell-command" in stopped.stdout
+    work.commit(AFTER + "\n\ndef more(words):\n    return len(words)\n")
+    passed = work.shell(line, **spec["env"]["variables"])
+    assert passed.returncode == 0, "what was there before stops nobody"
+
+
+def test_codebuilds_phase_posts_and_gates(
+    work: Work, stand_in: Callable[[str], Any], snippets: list[Any], root: Path
+) -> None:
+    spec, _ = (one for one in snippets if one.get("version") == 0.2)
     with stand_in("fake_codecommit").FakeCodeCommit(["a.py"]) as codecommit:
         environ = codecommit.environ(
             CODEBUILD_BUILD_ID="review:1",
             CODEBUILD_SOURCE_REPO_URL="https://git-codecommit.us-east-1.amazonaws.com/v1/repos/shop",
-            KIBITZ_APPROVE="1",
-            DESTINATION_COMMIT=work.base,
-            SOURCE_COMMIT=work.head,
-            **spec["env"]["variables"],
+            **{"KIBITZ_APPROVE": "1", **spec["env"]["variables"], **build_started(root, work)},
         )
         done = work.shell(review_line(spec["phases"]["build"]["commands"]), **environ)
     assert done.returncode == 1, done.stderr

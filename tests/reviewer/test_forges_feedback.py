@@ -62,7 +62,7 @@ def test_a_demoted_rule_is_only_in_the_summary_and_reported(
         said = post("github", [], Review(findings=fingerprinted(found)), environ, Manner())
     assert [comment["line"] for comment in github.comments] == [3]
     assert "a.py`:2" in github.reviews[0]["body"]
-    assert "mutable-default is only in the summary now: 20 of 20 rejected" in said
+    assert "mutable-default is only in the summary now: 20 of 20 comments were rejected" in said
 
 
 def test_thumbs_down_are_remembered(
