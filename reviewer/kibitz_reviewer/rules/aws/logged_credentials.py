@@ -15,6 +15,15 @@ KEY = re.compile(
 )
 
 
+ISSUERS = (
+    ".assume_role()",
+    ".get_session_token()",
+    ".get_federation_token()",
+    ".assume_role_with_web_identity()",
+    ".assume_role_with_saml()",
+)
+
+
 class LoggedCredentials(Rule):
     """Credentials of an AWS account are logged or printed.
 
@@ -85,13 +94,26 @@ class LoggedCredentials(Rule):
             ):
                 continue
             if any(
-                _is_key(module, n)
+                _is_key(module, n) or _holds_keys(module, n)
                 for given in [*call.args, *(k.value for k in call.keywords)]
                 for n in ast.walk(given)
             ):
                 yield self.finding(
                     module, call, "Whoever reads this log can act as this account. Leave the credentials out."
                 )
+
+
+def _holds_keys(module: Module, node: ast.AST) -> bool:
+    """Whether this is the whole record in which STS, or a session, hands out keys."""
+    if not isinstance(node, ast.Name | ast.Subscript | ast.Call) or isinstance(
+        module.parent(node), ast.Attribute | ast.Subscript | ast.Compare
+    ):
+        return False
+    value = module.value_of(node) if isinstance(node, ast.Name) else node
+    if isinstance(value, ast.Subscript):
+        name = module.qualified_name(value.value) or ""
+        return name.endswith(ISSUERS) and module.constant(value.slice) == "Credentials"
+    return (module.qualified_name(value) or "").endswith("get_frozen_credentials()")
 
 
 def _is_key(module: Module, node: ast.AST) -> bool:

@@ -28,7 +28,7 @@ class SharedTempFile(Rule):
     confidence = Confidence.MEDIUM
     cwe = (377, 379)
     aliases = ("python/insecure-temp-file@v1.0",)
-    triggers = ("/tmp", "/var/tmp", "/dev/shm")
+    triggers = ("/tmp", "/var/tmp", "/dev/shm", "gettempdir")
     noncompliant = (
         """
         def keep(text):
@@ -38,19 +38,26 @@ class SharedTempFile(Rule):
         """
         import os
 
+        import tempfile
+
         NAME = "/var/tmp/cache.db"
 
         def keep(text):
             with open(NAME, mode="wb") as file:  # finding
                 file.write(text)
+            with open(os.path.join(tempfile.gettempdir(), "last.txt"), "w") as other:  # finding
+                other.write(text)
             return open(os.path.join("/tmp", "state"), "a")  # finding
         """,
     )
     compliant = (
         """
+        import os
         import tempfile
 
-        def keep(text):
+        def keep(text, job):
+            with open(os.path.join(tempfile.gettempdir(), job), "w") as file:
+                file.write(text)
             with tempfile.NamedTemporaryFile("w", delete=False) as file:
                 file.write(text)
         """,
@@ -102,10 +109,11 @@ class SharedTempFile(Rule):
             and name_of(module, value.func) == "os.path.join"
             and len(value.args) > 1
         ):
-            parts = [module.constant(part) for part in value.args]
-            return all(isinstance(part, str) for part in parts) and str(parts[0]).rstrip("/") in (
-                "/tmp",
-                "/var/tmp",
-                "/dev/shm",
-            )
+            folder, *rest = value.args
+            if not all(isinstance(module.constant(part), str) for part in rest):
+                return False
+            made = module.value_of(folder)
+            if isinstance(made, ast.Call) and name_of(module, made.func) == "tempfile.gettempdir":
+                return True
+            return f"{module.constant(folder, '')}".rstrip("/") + "/" in FOLDERS
         return False

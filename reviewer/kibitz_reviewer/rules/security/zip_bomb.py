@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.arguments import method
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
 
@@ -24,8 +25,15 @@ class ZipBomb(Rule):
     confidence = Confidence.MEDIUM
     cwe = (409,)
     aliases = ("python/zip-bomb-attack@v1.0",)
-    triggers = ("extractall", "extract")
+    triggers = ("extractall", "extract", "namelist", "infolist", "getmembers")
     noncompliant = (
+        """
+        import zipfile
+
+        def load(path):
+            with zipfile.ZipFile(path) as archive:
+                return {name: archive.read(name) for name in archive.namelist()}  # finding
+        """,
         """
         import zipfile
 
@@ -43,6 +51,13 @@ class ZipBomb(Rule):
         """,
     )
     compliant = (
+        """
+        import zipfile
+
+        def manifest(path):
+            with zipfile.ZipFile(path) as archive:
+                return archive.read("META-INF/MANIFEST.MF")
+        """,
         """
         import zipfile
 
@@ -65,7 +80,9 @@ class ZipBomb(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
-        for call in module.method_calls("extractall", "extract"):
+        for call in module.method_calls("extractall", "extract", "read", "extractfile"):
+            if method(call) in ("read", "extractfile") and not _is_member_of_loop(module, call):
+                continue
             name = module.qualified_name(call.func) or ""
             if not name.startswith(
                 ("zipfile.ZipFile()", "zipfile.PyZipFile()", "tarfile.open()", "tarfile.TarFile()")
@@ -78,3 +95,24 @@ class ZipBomb(Rule):
                     call,
                     "A small archive can become larger than the disk. Add up the sizes it declares first.",
                 )
+
+
+def _is_member_of_loop(module: Module, call: ast.Call) -> bool:
+    """Whether what is read is each member in turn, whichever there are."""
+    name = call.args[0] if call.args else None
+    loops: list[ast.For | ast.comprehension] = [
+        *(loop for loop in module.ancestors(call) if isinstance(loop, ast.For)),
+        *(
+            each
+            for around in module.ancestors(call)
+            if isinstance(around, ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp)
+            for each in around.generators
+        ),
+    ]
+    return isinstance(name, ast.Name) and any(
+        isinstance(loop.target, ast.Name)
+        and loop.target.id == name.id
+        and isinstance(loop.iter, ast.Call)
+        and method(loop.iter) in ("namelist", "infolist", "getmembers", "getnames")
+        for loop in loops
+    )
