@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, current_app, render_template, request
 
 from kibitz_agent import exporters
+from kibitz_agent import flamegraph as renderer
 from kibitz_server import costs, query, sources
 from kibitz_server.api import checked_group_name, not_found, validation_error
 from kibitz_server.store import Group, Span, Store
@@ -103,6 +104,7 @@ def group_page(name: str) -> str:
     return render_template(
         "group.html",
         group=group,
+        modules=[name for name in renderer.ASSETS if name.endswith(".js")],
         sources=sources.stored(page_store().document(group.name, sources.DOCUMENT)),
         ranges=RANGES,
         comparisons=_comparisons(),

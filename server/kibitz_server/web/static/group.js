@@ -2,7 +2,6 @@
 
 import { FlameGraph } from "./flamegraph/flamegraph.js";
 import { optionsFrom } from "./flamegraph/state.js";
-import { MetricStrip } from "./strip.js";
 
 const POLL_MS = 2000;
 const SLOW_MS = 300;
@@ -160,10 +159,21 @@ async function poll() {
   setTimeout(poll, POLL_MS);
 }
 
-const strip = new MetricStrip(document.getElementById("strip"), (range, isBaseline) => {
+// The strip's library is larger than all the rest: it is asked for once the picture is there.
+let strip = null;
+
+async function showStrip(series) {
+  if (!strip) {
+    const { MetricStrip } = await import("./strip.js");
+    strip = new MetricStrip(document.getElementById("strip"), chooseRange);
+  }
+  strip.show(series);
+}
+
+function chooseRange(range, isBaseline) {
   const names = isBaseline ? ["base_from", "base_to"] : ["from", "to"];
   go({ [names[0]]: range.from, [names[1]]: range.to, ...(isBaseline ? { compare: "" } : {}) });
-});
+}
 
 // What stands around the graph: samples over time, and the labels that can be chosen.
 async function showContext() {
@@ -171,7 +181,7 @@ async function showContext() {
   const [series, { labels }] = await Promise.all([
     fetchJson(`/api/groups/${group}/series?${query}`), fetchJson(`/api/groups/${group}/labels?${query}`),
   ]);
-  strip.show(series);
+  await showStrip(series);
   if (trendsFor !== watermark) showTrends(query).catch(() => graph?.setTrends(null));
   const chosen = new URLSearchParams(location.search);
   const keys = Object.keys(labels);
