@@ -17,6 +17,7 @@ from kibitz_reviewer.dataflow.values import (
     External,
     FunctionRef,
     ObjectRef,
+    PartialRef,
     Value,
     mixed,
     of_constant,
@@ -39,6 +40,9 @@ RECEIVERS = {
 }
 
 
+_EXEC = re.compile(r"\.exec[lv]")
+
+
 class Sinks(Statements):
     """Reports harmful calls."""
 
@@ -51,6 +55,11 @@ class Sinks(Statements):
         keywords: dict[str, Value],
     ) -> None:
         """Report harmful arguments of a call."""
+        for ref in callee.refs:
+            if type(ref) is PartialRef:
+                self.check_sinks(
+                    node, ref.function, None, [*ref.args, *args], {**dict(ref.keywords), **keywords}
+                )
         seen: list[SinkModel] = []
         for name in externals(callee):
             for model in self.models.sinks.get(name, ()):
@@ -85,6 +94,10 @@ class Sinks(Statements):
         what = f"`{' '.join(ast.unparse(node.func).split())}`"
         if model.kind == "log":
             args = _as_logged(args)
+        if model.kind == "shell" and _EXEC.search(what) and len(args) > 3:
+            # os.execl("/bin/sh", "sh", "-c", script)
+            if isinstance(args[0].constant, str) and SHELLS.search(args[0].constant):
+                self.report(model, node, mixed([self.deep(each) for each in args[3:]]), what)
         for value in self._harmed(model, receiver, args, keywords):
             if model.kind == "path" and any(UPLOAD.search(name) for name in externals(value)):
                 continue  # what was uploaded is opened, not a path that it names

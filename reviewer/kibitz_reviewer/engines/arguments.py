@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
 
@@ -19,6 +20,19 @@ def argument(call: ast.Call, index: int, *names: str) -> ast.expr | None:
     if index < len(call.args) and not any(isinstance(a, ast.Starred) for a in call.args[: index + 1]):
         return call.args[index]
     return keyword(call, *names)
+
+
+def keywords_of(module: Module, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """The named arguments of a call, those of ``**options`` included where the source shows the dictionary."""
+    for each in call.keywords:
+        if each.arg is not None:
+            yield each.arg, each.value
+            continue
+        mapping = module.value_of(each.value)
+        if isinstance(mapping, ast.Dict):
+            for key, value in zip(mapping.keys, mapping.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    yield key.value, value
 
 
 def is_open(call: ast.Call) -> bool:

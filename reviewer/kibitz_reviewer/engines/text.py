@@ -202,6 +202,11 @@ def _take_call(module: Module, node: ast.Call, text: Text, depth: int) -> None:
             _take(module, value, text, depth + 1)
     elif method == "join" and receiver is not None and len(node.args) == 1:
         _take(module, receiver, text, depth + 1)
+        mapped = module.value_of(node.args[0])
+        if isinstance(mapped, ast.Call) and module.qualified_name(mapped.func) == "map" and mapped.args:
+            if module.qualified_name(mapped.args[0]) in HARMLESS_CALLS:
+                text.literal += "0"
+                return
         for element in _elements(module, node.args[0]):
             _take(module, element, text, depth + 1)
     elif (

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.arguments import argument
 from kibitz_reviewer.engines.edits import parsed
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.later import cst
@@ -52,6 +53,17 @@ POSITIONS = {
     "ldap.initialize().simple_bind_s": 1,
 }
 
+#: Of these, what sign: any text written out is a key that others can read.
+SIGNING = ("jwt.encode", "jose.jwt.encode", "hmac.new", "hmac.digest", "cryptography.fernet.Fernet")
+MIN_KEY = 4
+CONNECTING = (
+    "psycopg2.connect",
+    "psycopg.connect",
+    "psycopg.AsyncConnection.connect",
+    "pyodbc.connect",
+    "asyncpg.connect",
+)
+_IN_DSN = re.compile(r"(?i)\b(?:password|pwd)\s*=\s*([^\s;'\"{}<>$%]{4,})")
 ACCOUNT = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
@@ -75,6 +87,15 @@ class HardcodedCredentials(Rule):
         DB_PASSWORD = "hunter2-Prod!9"  # finding
         """,
         """
+        import jwt
+        import psycopg2
+
+        def token(claims):
+            return jwt.encode(claims, "keep it", algorithm="HS256")  # finding
+
+        connection = psycopg2.connect("dbname=shop user=app password=Qu1etRiver")  # finding
+        """,
+        """
         import boto3
 
         client = boto3.client(
@@ -87,6 +108,11 @@ class HardcodedCredentials(Rule):
         """
         import os
 
+        import jwt
+        import psycopg2
+
+        connection = psycopg2.connect("dbname=shop user=app password=%s" % os.environ["DB_PASSWORD"])
+        token = jwt.encode({}, os.environ["SIGNING_KEY"], algorithm="HS256")
         password = os.environ["DB_PASSWORD"]
         PASSWORD_FIELD = "password"
         """,
@@ -110,6 +136,7 @@ class HardcodedCredentials(Rule):
             if (_NAME.search(name) and _looks_real(text)) or (_TOKEN.search(name) and _looks_random(text)):
                 named[node] = text
         named |= {node: _text(node) for node in _handed_over(module) if _looks_real(_text(node))}
+        named |= {node: _text(node) for node in _signing(module)}
         for node, text in named.items():
             confidence = Confidence.HIGH if _entropy(text) > 3.0 else Confidence.MEDIUM
             yield self._at(module, node, confidence)
@@ -122,6 +149,10 @@ class HardcodedCredentials(Rule):
             ):
                 yield self._at(module, node, Confidence.HIGH)
 
+        for call in module.calls(*CONNECTING):
+            given = module.value_of(call.args[0]) if call.args else None
+            if isinstance(given, ast.Constant) and _IN_DSN.search(_text(given)):
+                yield self._at(module, given, Confidence.MEDIUM)
         for keyword in module.nodes(ast.keyword):
             given = keyword.value
             if keyword.arg in ACCOUNT and isinstance(given, ast.Constant) and given not in named:
@@ -176,6 +207,15 @@ def _handed_over(module: Module) -> Iterator[ast.Constant]:
         name = left.id if isinstance(left, ast.Name) else left.attr if isinstance(left, ast.Attribute) else ""
         if _NAME.search(name) and isinstance(compare.ops[0], ast.Eq) and isinstance(right, ast.Constant):
             yield right
+
+
+def _signing(module: Module) -> Iterator[ast.Constant]:
+    """Constants that sign or encrypt."""
+    for call in module.calls(*SIGNING):
+        place = POSITIONS[module.qualified_name(call.func) or ""]
+        given = argument(call, place, "key")
+        if isinstance(given, ast.Constant) and len(_text(given)) >= MIN_KEY:
+            yield given
 
 
 def _text(node: ast.Constant) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.arguments import argument
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
@@ -41,6 +43,11 @@ class UnsafeYamlLoad(Rule):
 
         settings = yaml.load(open("settings.yml").read())  # finding
         everything = yaml.unsafe_load("a: 1")  # finding
+        """,
+        """
+        from ruamel.yaml import YAML
+
+        reader = YAML(typ="unsafe")  # finding
         """,
     )
     compliant = (
@@ -79,6 +86,14 @@ class UnsafeYamlLoad(Rule):
                     "The document can create any Python object while it is loaded. Use `yaml.safe_load`.",
                 )
 
+        for call in module.calls("ruamel.yaml.YAML"):
+            if module.constant(argument(call, 99, "typ")) == "unsafe" and not call.args:
+                yield self.finding(
+                    module,
+                    call,
+                    'Documents can create any Python object while they are loaded. Use `typ="safe"`.',
+                )
+
     def _is_unsafe(self, module: Module, call: ast.Call) -> bool:
         if module.qualified_name(call.func) not in ("yaml.load", "yaml.load_all"):
             return True
@@ -95,6 +110,9 @@ class UnsafeYamlLoad(Rule):
         return name.startswith("yaml.") and name.rpartition(".")[2] in UNSAFE
 
     def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if isinstance(node, cst.Call) and not node.args[0].star and node.args[0].keyword is not None:
+            if node.args[0].keyword.value == "typ":
+                return with_keyword(node, "typ", '"safe"')
         if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
             return None
         name = "safe_load_all" if node.func.attr.value.endswith("_all") else "safe_load"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.arguments import keywords_of
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
@@ -107,7 +108,8 @@ class UnverifiedCertificate(Rule):
         message = "The certificate is not verified, so anyone on the way can pose as the other side. Leave verification on."
         for call in module.calls(*HTTP, "boto3.client", "boto3.resource"):
             if any(
-                k.arg in ("verify", "verify_ssl") and module.constant(k.value) is False for k in call.keywords
+                name in ("verify", "verify_ssl") and module.constant(value) is False
+                for name, value in keywords_of(module, call)
             ):
                 yield self.finding(module, call, message)
         for keyword in module.nodes(ast.keyword):

@@ -96,7 +96,9 @@ class WeakRandomness(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         for call in module.calls(
-            *(f"random.{name}" for name in FUNCTIONS), *(f"random.Random().{name}" for name in FUNCTIONS)
+            *(f"random.{name}" for name in FUNCTIONS),
+            *(f"random.Random().{name}" for name in FUNCTIONS),
+            *(f"numpy.random.{name}" for name in ("bytes", "choice", "randint", "random", "rand")),
         ):
             if _is_secret(module, call):
                 yield self.finding(
