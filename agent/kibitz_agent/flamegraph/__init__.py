@@ -41,6 +41,7 @@ ASSETS = (
     "functions.js",
     "minimap.js",
     "outline.js",
+    "amounts.js",
     "tooltip.js",
     "source.js",
     "picture.js",
@@ -51,6 +52,10 @@ ASSETS = (
     "surroundings.js",
     "shell.js",
     "input.js",
+    "spans.js",
+    "neighbours.js",
+    "scene.js",
+    "travel.js",
     "flamegraph.js",
 )
 """The renderer's files; scripts stand in an order in which each imports only what precedes it."""

@@ -5,30 +5,26 @@
 // Works alone in a page of its own and inside another page; needs no network, no build step and no inline styles.
 
 import { stackText } from "./actions.js";
-import { visibleBoxes } from "./boxes.js";
-import { SPECIAL, themeColours } from "./colour.js";
+import { themeColours } from "./colour.js";
 import { changesOf, compared } from "./compare.js";
-import { formatValue } from "./format.js";
 import { functionRows } from "./functions.js";
 import { listen } from "./input.js";
 import { Minimap } from "./minimap.js";
-import {
-  decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, pathTo, slotAt, widestChild,
-} from "./model.js";
+import { decodeTree, functionsOf, keysTo, layOut, nodeByKeys } from "./model.js";
+import { nearest, neighbour } from "./neighbours.js";
 import { Origins } from "./origins.js";
 import { Outline } from "./outline.js";
 import { Painter } from "./painter.js";
+import { boxAt, drawMap, drawScene, framesShown } from "./scene.js";
 import { compileSearch, matchFrames, matchNodes, prepareSearch } from "./search.js";
 import { buildShell } from "./shell.js";
+import { centred, glided, nodeFilling, panned, scaled } from "./spans.js";
 import { markedNode, markedView, stateOf } from "./state.js";
-import { describe, showChips, showLegend, showMatches, showPath } from "./surroundings.js";
+import { describe, showChips, showLegend, showMatches, showPath, showValue } from "./surroundings.js";
 import { FunctionTable } from "./table.js";
-import { fillTooltip, placeTooltip, sentence } from "./tooltip.js";
+import { sentence, showTooltip } from "./tooltip.js";
+import { openBox, openRow, reveal, scrollTo } from "./travel.js";
 import { VIEWS, treeInView, withOnly, withoutFrames } from "./views.js";
-
-const ZOOM_MS = 180;
-const TINY_PX = 24;
-const LEAST_VIEW = 1e-9;
 
 /**
  * Draws one payload in `container`. Options: `value` (which value to begin with), `search` (text to begin with),
@@ -47,7 +43,7 @@ export class FlameGraph {
     this.options = options;
     this.parts = buildShell(container);
     this.painter = new Painter(this.parts.canvas);
-    this.table = new FunctionTable(this.parts.table, (row) => this.choose(row), () => this.changed());
+    this.table = new FunctionTable(this.parts.table, (row) => openRow(this, row), () => this.changed());
     this.minimap = new Minimap(this.parts.minimap, (fraction) => this.centre(fraction));
     this.outline = new Outline(this.parts.canvas);
     this.origins = new Origins(options.origins ?? []);
@@ -75,11 +71,11 @@ export class FlameGraph {
   // What an address said, once there is something to show.
   restore({ search, focus, selected, at, sort }) {
     if (sort) this.table.setOrder(sort.replace(/^-/, ""), !sort.startsWith("-"));
-    if (focus) this.zoomQuietly((this.focus = this.nearest(markedNode(this.tree, focus))));
+    if (focus) this.zoomQuietly((this.focus = nearest(this.layout, markedNode(this.tree, focus))));
     const view = at ? markedView(at, this.layout.sum) : null;
     if (view) this.moveView(view, true);
     if (search) this.search(search);
-    if (selected) this.select(this.nearest(markedNode(this.tree, selected)) || -1);
+    if (selected) this.select(nearest(this.layout, markedNode(this.tree, selected)) || -1);
   }
 
   /** All that an address should say to show the same again: see `stateOf`. */
@@ -176,26 +172,13 @@ export class FlameGraph {
     return stackText(this);
   }
 
-  // A row of the table was picked.
-  choose(row) {
-    const name = this.source.name[row.frame];
-    if (this.shape.view === "inspect") this.show("inspect", name);
-    else if (this.shape.view === "overview") this.reveal(row.widest);
-    else {
-      const below = this.layout.children.list.subarray(0, this.layout.children.first[1]);
-      const node = below.find((child) => this.tree.frame[child] === row.frame);
-      if (node !== undefined) this.reveal(node);
-      else this.search(name);
-    }
-  }
-
   /** Widths by another value, e.g. "cpu"; a frame without any of it gives its place to the nearest one above. */
   setValue(name) {
     const which = this.tree.values.findIndex((value) => value.name === name);
     if (which < 0) throw new RangeError(`no value ${name}: there is ${this.tree.values.map((v) => v.name).join(", ")}`);
     this.layout = layOut(this.tree, which);
-    this.focus = this.nearest(this.focus);
-    if (this.selected >= 0) this.selected = this.nearest(this.selected);
+    this.focus = nearest(this.layout, this.focus);
+    if (this.selected >= 0) this.selected = nearest(this.layout, this.selected);
     this.showLayout();
   }
 
@@ -238,23 +221,7 @@ export class FlameGraph {
 
   /** Selects a node and makes sure it can be seen: scrolled to, and zoomed to when tiny or outside the view. */
   reveal(node) {
-    const slot = this.layout.slot[node];
-    if (slot < 0) return;
-    this.select(node);
-    const [from, to] = [this.layout.x[slot], this.layout.x[slot] + this.layout.total[slot]];
-    const width = ((to - from) / (this.target.end - this.target.start)) * this.parts.stage.clientWidth;
-    if (width < TINY_PX || to <= this.target.start || from >= this.target.end) {
-      const above = this.ancestorShowing(node);
-      this.zoom(above, { keepSelection: true });
-    }
-    this.scrollTo(node);
-  }
-
-  // The outermost ancestor to zoom to that makes `node` at least TINY_PX wide; the node itself when none does.
-  ancestorShowing(node) {
-    const { layout } = this;
-    const enough = (layout.total[layout.slot[node]] * this.parts.stage.clientWidth) / (TINY_PX * 2);
-    return pathTo(this.tree, node).find((at) => layout.total[layout.slot[at]] <= enough) ?? node;
+    reveal(this, node);
   }
 
   /** Fills the width with `node` and what it calls. */
@@ -264,7 +231,7 @@ export class FlameGraph {
     this.focus = node;
     if (!keepSelection && this.selected >= 0) this.select(node);
     this.moveView({ start: this.layout.x[slot], end: this.layout.x[slot] + this.layout.total[slot] });
-    this.scrollTo(node);
+    scrollTo(this, node);
     showPath(this);
     this.changed();
   }
@@ -276,67 +243,30 @@ export class FlameGraph {
 
   /** Opens what was clicked: zooms to a frame, or to the span of a run of narrow ones. */
   open(box) {
-    if (!box) return;
-    this.hover(null);
-    if (!box.narrow) {
-      this.select(box.node);
-      this.zoom(box.node, { keepSelection: true });
-      return;
-    }
-    const { x, total } = this.layout;
-    const last = box.slot + box.count - 1;
-    this.setView({ start: x[box.slot], end: x[last] + total[last] }, true);
+    if (box) openBox(this, box);
   }
 
   /** Moves the view sideways by a fraction of its width. */
   pan(fraction) {
-    const { start, end } = this.target;
-    const by = Math.max(-start, Math.min(this.layout.sum - end, fraction * (end - start)));
-    this.setView({ start: start + by, end: end + by });
+    this.setView(panned(this.target, this.layout.sum, fraction));
   }
 
   /** Moves the view so that its middle is at a fraction of the whole. */
   centre(fraction) {
-    const { start, end } = this.target;
-    const wide = end - start;
-    const from = Math.max(0, Math.min(this.layout.sum - wide, fraction * this.layout.sum - wide / 2));
-    this.setView({ start: from, end: from + wide });
+    this.setView(centred(this.target, this.layout.sum, fraction));
   }
 
   /** Widens (factor > 1) or narrows the view around a point, 0 (left) to 1 (right). */
   scale(factor, around) {
-    const { start, end } = this.target;
-    const fixed = start + around * (end - start);
-    const wide = Math.max(this.layout.sum * LEAST_VIEW, (end - start) * factor);
-    const from = Math.max(0, fixed - around * wide);
-    this.setView({ start: from, end: Math.min(this.layout.sum, from + wide) });
+    this.setView(scaled(this.target, this.layout.sum, factor, around));
   }
 
   setView(view, glide = false) {
     if (!(view.end > view.start)) return;
-    this.focus = this.nodeAround(view);
+    this.focus = nodeFilling(this.layout, view);
     this.moveView(view, !glide);
     showPath(this);
     this.changed();
-  }
-
-  // The innermost frame that fills the whole view.
-  nodeAround({ start, end }) {
-    const { layout } = this;
-    const slack = (end - start) * 1e-6;
-    let found = 0;
-    for (let level = layout.rootLevel + 1; level < layout.levels; level++) {
-      const slot = slotAt(layout, level, start + slack);
-      if (slot < 0 || layout.x[slot] + layout.total[slot] < end - slack) break;
-      found = layout.node[slot];
-    }
-    return found;
-  }
-
-  nearest(node) {
-    let at = node;
-    while (at > 0 && this.layout.slot[at] < 0) at = this.tree.parent[at];
-    return at;
   }
 
   /** Selects a node for the keyboard and the status line; -1 selects nothing. */
@@ -349,92 +279,26 @@ export class FlameGraph {
 
   /** Moves the selection: "parent", "child" (the widest), "left", "right" (same level), "root". */
   move(where) {
-    const { layout, tree } = this;
-    const at = this.selected < 0 ? this.focus : this.selected;
-    const slot = layout.slot[at];
-    const level = levelOf(layout, slot);
-    const isCaller = Boolean(tree.up?.[at]);
-    const to = (node) => (node < 0 ? at : node);
-    const away = (up) => to(widestChild(layout, at, up));
-    const inLevel = (other) => (other >= layout.start[level] && other < layout.start[level + 1] ? layout.node[other] : at);
-    const moves = {
-      parent: () => (isCaller || (at === 0 && tree.up) ? away(true) : Math.max(0, tree.parent[at])),
-      child: () => (isCaller ? to(tree.parent[at]) : away(false)),
-      left: () => inLevel(slot - 1),
-      right: () => inLevel(slot + 1),
-      root: () => 0,
-    };
-    this.reveal(moves[where]());
+    this.reveal(neighbour(this.layout, this.selected < 0 ? this.focus : this.selected, where));
   }
 
   /** The box under a point of the canvas (CSS pixels): `{slot, node, level, count, narrow}` or null. */
   boxAt(px, py) {
-    const { stage } = this.parts;
-    const level = Math.floor((py + stage.scrollTop) / this.painter.rowHeight);
-    const { boxes } = this.boxesOf(this.view, level, level + 1);
-    const at = px * this.painter.ratio;
-    let k = 0;
-    while (k < boxes.length && !(at >= boxes.left[k] && at < boxes.right[k])) k++;
-    return k === boxes.length || !(this.layout.sum > 0) ? null : this.box(boxes, k);
-  }
-
-  box(boxes, k) {
-    const slot = boxes.slot[k];
-    return {
-      slot, node: this.layout.node[slot], level: boxes.level[k], count: boxes.count[k], narrow: boxes.narrow[k] === 1,
-    };
-  }
-
-  boxesOf(view, from, to) {
-    return { boxes: visibleBoxes(this.layout, view, this.parts.canvas.width, from, to) };
+    return boxAt(this, px, py);
   }
 
   /** What the view shows now, top to bottom, left to right, in CSS pixels of the canvas. */
   visibleFrames() {
-    const { top, first, levels } = this.rows();
-    const { ratio, rowHeight } = this.painter;
-    const { boxes } = this.boxesOf(this.target, first, first + levels);
-    return Array.from({ length: boxes.length }, (_, k) => {
-      const box = this.box(boxes, k);
-      return {
-        ...box,
-        name: this.tree.name[this.tree.frame[box.node]],
-        x: boxes.left[k] / ratio,
-        y: box.level * rowHeight - top,
-        width: (boxes.right[k] - boxes.left[k]) / ratio,
-        height: rowHeight,
-      };
-    });
-  }
-
-  rows() {
-    const { stage } = this.parts;
-    const top = stage.scrollTop;
-    const first = Math.floor(top / this.painter.rowHeight);
-    const last = Math.min(this.layout.levels, Math.ceil((top + stage.clientHeight) / this.painter.rowHeight));
-    return { top, first, levels: Math.max(0, last - first) };
-  }
-
-  scrollTo(node) {
-    const { stage } = this.parts;
-    const row = this.painter.rowHeight;
-    const y = levelOf(this.layout, this.layout.slot[node]) * row;
-    const low = stage.scrollTop + stage.clientHeight - 2 * row;
-    if (y < stage.scrollTop || y > low) stage.scrollTop = Math.max(0, y - Math.min(3 * row, stage.clientHeight / 3));
+    return framesShown(this);
   }
 
   /** Points at a box (or null): outlines it and shows its tooltip beside the pointer. */
   hover(box, event) {
-    const { tooltip, canvas } = this.parts;
-    const before = this.hovered?.slot;
+    const other = box?.slot !== this.hovered?.slot;
     this.hovered = box;
-    canvas.classList.toggle("kb-pointing", Boolean(box));
-    tooltip.hidden = !box;
-    if (box) {
-      if (box.slot !== before || !tooltip.childElementCount) fillTooltip(this, box);
-      placeTooltip(this, event);
-    } else tooltip.replaceChildren();
-    if (box?.slot !== before) this.redraw();
+    this.parts.canvas.classList.toggle("kb-pointing", Boolean(box));
+    showTooltip(this, box, event, other);
+    if (other) this.redraw();
   }
 
   get unit() {
@@ -442,19 +306,10 @@ export class FlameGraph {
   }
 
   showLayout() {
-    const { canvas, values, empty, sizer } = this.parts;
     showChips(this);
+    showValue(this);
     this.changes = changesOf(this.layout);
-    for (const button of values.children) button.setAttribute("aria-pressed", String(button.dataset.value === this.value));
-    const all = formatValue(this.layout.sum, this.unit);
-    canvas.setAttribute(
-      "aria-label",
-      `Flame graph of ${this.value}, ${all} in all. Arrow keys move between frames, Enter zooms, Escape shows ` +
-        "everything. The table of functions holds the same figures as text.",
-    );
-    empty.hidden = this.layout.sum > 0;
-    empty.textContent = `No ${this.value} was recorded here. Choose another value or a longer period.`;
-    sizer.style.height = `${this.layout.levels * this.painter.rowHeight}px`;
+    this.parts.sizer.style.height = `${this.layout.levels * this.painter.rowHeight}px`;
     this.functions = null;
     this.zoomQuietly(this.focus);
     if (this.selected >= 0) this.select(this.selected);
@@ -470,29 +325,6 @@ export class FlameGraph {
   // The picture first: the table is worked out once it has been presented.
   showTable() {
     this.tableRequest ||= requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => this.fillTable())));
-  }
-
-  /** Samples of a box, where they are not what is shown anyway; null where nobody counted them. */
-  samplesIn(box) {
-    return this.value === "samples" || !this.tree.values.some(({ name }) => name === "samples") ? null : this.amountIn(box, "samples");
-  }
-
-  /** How much of the value called `name` a box holds, whichever value is shown; 0 where nobody measured it. */
-  amountIn({ slot, count, narrow }, name) {
-    const which = this.tree.values.findIndex((value) => value.name === name);
-    if (which < 0) return 0;
-    if (this.others?.tree !== this.tree) this.others = { tree: this.tree, layouts: new Map() };
-    const { layouts } = this.others;
-    if (!layouts.has(which)) layouts.set(which, which === this.layout.which ? this.layout : layOut(this.tree, which));
-    const [layout, other] = [this.layout, layouts.get(which)];
-    let all = 0;
-    for (let at = slot; at < slot + (narrow ? count : 1); at++) all += other.total[other.slot[layout.node[at]]] || 0;
-    return all;
-  }
-
-  /** All there is of the value called `name`, hidden and filtered frames included; 0 where nobody measured it. */
-  wholeOf(name) {
-    return this.source.values.find((value) => value.name === name)?.self.reduce((sum, own) => sum + own, 0) ?? 0;
   }
 
   fillTable() {
@@ -544,51 +376,14 @@ export class FlameGraph {
   draw(now) {
     if (!this.layout) return;
     this.advance(now);
-    const { stage, sizer } = this.parts;
-    this.painter.resize(stage.clientWidth, stage.clientHeight, Math.min(3, devicePixelRatio || 1));
-    sizer.style.height = `${this.layout.levels * this.painter.rowHeight}px`;
-    const { top, first, levels } = this.rows();
-    const { boxes } = this.boxesOf(this.view, first, first + (this.layout.sum > 0 ? levels : 0));
-    this.painter.draw({
-      boxes, layout: this.layout, colours: this.colours, matched: this.matched, top, firstLevel: first,
-      levels: this.layout.sum > 0 ? levels : 0, view: this.view, outlines: this.outlines(),
-      changes: this.changes,
-    });
-    this.drawMap();
+    drawScene(this);
+    drawMap(this);
     this.drawn = (this.drawn ?? 0) + 1;
     if (this.glide) this.redraw();
   }
 
-  // Beneath the picture's own first drawing: the map can wait for the next frame.
-  drawMap() {
-    const { layout, colours, minimap, view } = this;
-    minimap.mark(view, layout.sum);
-    if (!this.drawn || (this.mapDrawn === layout && minimap.canvas.width === minimap.element.clientWidth)) return;
-    this.mapDrawn = layout;
-    const { painter } = this;
-    minimap.draw(layout, (boxes, k) => colours.pixel(painter.plainColour({ layout }, boxes, k)), colours.pixel(SPECIAL.gap));
-  }
-
   advance(now) {
-    if (!this.glide) return;
-    const part = Math.min(1, Math.max(0, (now - this.glide.since) / ZOOM_MS));
-    const eased = 1 - (1 - part) ** 3;
-    const { from } = this.glide;
-    const between = (a, b) => a + (b - a) * eased;
-    this.view = part < 1
-      ? { start: between(from.start, this.target.start), end: between(from.end, this.target.end) }
-      : this.target;
-    if (part === 1) this.glide = null;
-  }
-
-  outlines() {
-    const outline = (node, colour, thick) => {
-      const slot = this.layout.slot[node];
-      return slot < 0 ? [] : [{ slot, level: levelOf(this.layout, slot), colour, thick }];
-    };
-    const ink = this.colours.text.normal;
-    const hovered = this.hovered && !this.hovered.narrow ? outline(this.hovered.node, ink, 1) : [];
-    return [...hovered, ...(this.selected >= 0 ? outline(this.selected, ink, 2) : [])];
+    if (this.glide) [this.view, this.glide] = glided(this.glide, this.target, now);
   }
 
   /** Removes the graph and its listeners. */

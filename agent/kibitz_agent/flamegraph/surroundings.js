@@ -1,6 +1,6 @@
 // What stands around the picture and changes with it: title, values, path, chips, legend, matches.
 
-import { formatShare, grouped, plainText } from "./format.js";
+import { formatShare, formatValue, grouped, plainText } from "./format.js";
 import { pathTo } from "./model.js";
 import { ORIGINS, sharesByOrigin } from "./origins.js";
 import { make } from "./table.js";
@@ -60,6 +60,19 @@ export function describe(graph) {
     button.addEventListener("click", () => graph.setValue(name));
   }
   values.hidden = graph.tree.values.length < 2;
+}
+
+/** Shows which value it is that widths show, and how much there is of it. */
+export function showValue(graph) {
+  const { value, layout, unit, parts: { canvas, values, empty } } = graph;
+  for (const button of values.children) button.setAttribute("aria-pressed", String(button.dataset.value === value));
+  canvas.setAttribute(
+    "aria-label",
+    `Flame graph of ${value}, ${formatValue(layout.sum, unit)} in all. Arrow keys move between frames, Enter zooms, ` +
+      "Escape shows everything. The table of functions holds the same figures as text.",
+  );
+  empty.hidden = layout.sum > 0;
+  empty.textContent = `No ${value} was recorded here. Choose another value or a longer period.`;
 }
 
 /** Shows how many matches there are, and which of them is selected. */

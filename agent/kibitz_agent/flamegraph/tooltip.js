@@ -1,12 +1,22 @@
 // What is told of one box: beside the pointer, and in a sentence for the status line.
 
+import { amountIn, samplesIn, wholeOf } from "./amounts.js";
 import { formatChange } from "./compare.js";
 import { formatPlace, formatShare, formatValue, grouped, plainText } from "./format.js";
 import { levelOf } from "./model.js";
 import { make } from "./table.js";
 
-/** Fills the graph's tooltip with what is known of `box`. */
-export function fillTooltip(graph, box) {
+/** Tells of `box` (none: null) beside the pointer; `other`: it is not the one that was told of before. */
+export function showTooltip(graph, box, event, other) {
+  const { tooltip } = graph.parts;
+  tooltip.hidden = !box;
+  if (box) {
+    if (other || !tooltip.childElementCount) fillTooltip(graph, box);
+    placeTooltip(graph, event);
+  } else tooltip.replaceChildren();
+}
+
+function fillTooltip(graph, box) {
   const { tree, parts: { tooltip } } = graph;
   tooltip.replaceChildren();
   const name = make("p", "kb-tip-name", tooltip);
@@ -24,8 +34,8 @@ export function fillTooltip(graph, box) {
   else tellAmounts(graph, list, box);
 }
 
-/** Puts the tooltip beside the pointer, inside the window. */
-export function placeTooltip({ parts: { tooltip } }, event) {
+// Beside the pointer, inside the window.
+function placeTooltip({ parts: { tooltip } }, event) {
   const { width, height } = tooltip.getBoundingClientRect();
   const left = Math.min(event.clientX + 14, innerWidth - width - 8);
   const below = event.clientY + 18;
@@ -47,7 +57,7 @@ function tellAmounts(graph, list, box) {
     const shares = graph.focus > 0 ? `${formatShare(amount, view)} of view, ` : "";
     tell(list, label, formatValue(amount, graph.unit), `${shares}${formatShare(amount, layout.sum)} of all`);
   }
-  const samples = graph.samplesIn(box);
+  const samples = samplesIn(graph, box);
   if (samples !== null) tell(list, "Samples", grouped(samples), "");
   const cost = costOf(graph, box);
   if (cost) tell(list, "Cost", cost, "a year");
@@ -56,8 +66,8 @@ function tellAmounts(graph, list, box) {
 /** What the CPU time of a box costs in a year, as text; "" where the payload does not say what all of it costs. */
 export function costOf(graph, box) {
   const { amount, currency = "$" } = graph.payload.yearly_cost ?? {};
-  const whole = graph.wholeOf("cpu");
-  return amount > 0 && whole > 0 ? money((amount * graph.amountIn(box, "cpu")) / whole, currency) : "";
+  const whole = wholeOf(graph, "cpu");
+  return amount > 0 && whole > 0 ? money((amount * amountIn(graph, box, "cpu")) / whole, currency) : "";
 }
 
 function money(amount, currency) {

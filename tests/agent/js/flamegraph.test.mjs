@@ -12,6 +12,8 @@ import { rowsInSight } from "./flamegraph/table.js";
 import { formatShare, formatValue, grouped, plainText, splitName } from "./flamegraph/format.js";
 import { decodeTree, functionsOf, keysTo, layOut, levelOf, nodeByKeys, slotAt } from "./flamegraph/model.js";
 import { changesOf, compared, formatChange } from "./flamegraph/compare.js";
+import { nearest, neighbour } from "./flamegraph/neighbours.js";
+import { centred, glided, nodeFilling, panned, scaled } from "./flamegraph/spans.js";
 import { inverted, inspected, withOnly, withoutFrames } from "./flamegraph/views.js";
 import { compileSearch, matchFrames, matchNodes } from "./flamegraph/search.js";
 
@@ -377,4 +379,47 @@ test("of a long table only the rows in sight and a few more exist", () => {
   assert.ok(first <= 1000 && end >= 1010 && end - first < 30);
   assert.equal(rowsInSight(46 * 4990, 460, 5000).end, 5000);
   assert.deepEqual(rowsInSight(0, 460, 0), { first: 0, end: 0 });
+});
+
+test("a span is moved and scaled within the whole, however far is asked", () => {
+  assert.deepEqual(panned({ start: 2, end: 4 }, 8, 0.5), { start: 3, end: 5 });
+  assert.deepEqual(panned({ start: 2, end: 4 }, 8, -9), { start: 0, end: 2 });
+  assert.deepEqual(panned({ start: 2, end: 4 }, 8, 9), { start: 6, end: 8 });
+  assert.deepEqual(centred({ start: 0, end: 2 }, 8, 0.5), { start: 3, end: 5 });
+  assert.deepEqual(centred({ start: 0, end: 2 }, 8, 1), { start: 6, end: 8 });
+  assert.deepEqual(scaled({ start: 2, end: 6 }, 8, 0.5, 0), { start: 2, end: 4 });
+  assert.deepEqual(scaled({ start: 2, end: 6 }, 8, 99, 0.5), { start: 0, end: 8 });
+});
+
+test("a glide begins where it was, ends at its target and never leaves the way between", () => {
+  const [from, target] = [{ start: 0, end: 8 }, { start: 2, end: 4 }];
+  const glide = { from, since: 1000 };
+  assert.deepEqual(glided(glide, target, 900), [from, glide]);
+  const [middle] = glided(glide, target, 1050);
+  assert.ok(middle.start > 0 && middle.start < 2 && middle.end > 4 && middle.end < 8);
+  assert.deepEqual(glided(glide, target, 5000), [target, null]);
+});
+
+test("arrow keys lead to parent, widest child and neighbours, and stay at the edges", () => {
+  const layout = layoutOf(ROWS); // all > main (> work > work, small), idle
+  assert.equal(neighbour(layout, 0, "child"), 1);
+  assert.equal(neighbour(layout, 1, "right"), 2);
+  assert.equal(neighbour(layout, 2, "right"), 2);
+  assert.equal(neighbour(layout, 3, "parent"), 1);
+  assert.equal(neighbour(layout, 0, "parent"), 0);
+  assert.equal(neighbour(layout, 5, "child"), 5);
+  assert.equal(neighbour(layout, 5, "root"), 0);
+});
+
+test("a node without any of the value is stood for by the nearest above that has some", () => {
+  const layout = layoutOf([["all", -1, 0], ["main", 0, 3], ["empty", 1, 0], ["emptier", 2, 0]]);
+  assert.equal(nearest(layout, 3), 1);
+  assert.equal(nearest(layout, 1), 1);
+});
+
+test("the innermost frame that fills a span is found", () => {
+  const layout = layoutOf(ROWS);
+  const spanOf = (node) => ({ start: layout.x[layout.slot[node]], end: layout.x[layout.slot[node]] + layout.total[layout.slot[node]] });
+  for (const node of [1, 2, 3, 4, 5]) assert.equal(nodeFilling(layout, spanOf(node)), node);
+  assert.equal(nodeFilling(layout, { start: 0, end: layout.sum }), 0);
 });
