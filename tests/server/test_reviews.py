@@ -215,6 +215,15 @@ def test_hostile_text_stays_text(client, kept):
         assert "&lt;script&gt;" in client.get(page).text
 
 
+@pytest.mark.parametrize("share", [None, "0.5", -1, 2, float("nan"), []])
+def test_heat_is_shown_and_nonsense_left_out(client, kept, share):
+    hot = {"share": 0.123, "measure": "CPU time", "where": "`shop` in the last 7 days"}
+    client.post("/api/reviews", json=report(finding("a", heat=hot), finding("b", heat={"share": share})))
+    (past,) = history.history(kept)
+    assert [bool(one.finding["heat"]) for one in past.findings] == [True, False]
+    assert "12 % of CPU time in shop in the last 7 days" in client.get(f"/reviews/{past.id}").text
+
+
 def test_code_that_holds_a_secret_is_not_shown(client, kept):
     client.post("/api/reviews", json=report(finding("a", cwe=[798], code="")))
     assert "it holds a secret" in client.get(f"/reviews/{history.history(kept)[0].id}").text

@@ -133,8 +133,17 @@ def finding_of(raw: object) -> Document:
         "end_line": end_line if isinstance(end_line, int) else line,
         "cwe": [number for number in _list(given, "cwe", 50) if isinstance(number, int)],
         "code": str(given.get("code") or "")[:_LONGEST_CODE],
+        "heat": _heat(given.get("heat")),
         "fix": _fix(given.get("fix")),
     }
+
+
+def _heat(raw: object) -> Document | None:
+    """How hot the code is: a share from 0 to 1, of what, and in which program."""
+    share = raw.get("share") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        return None
+    return {"share": share, "measure": str(raw.get("measure"))[:100], "where": str(raw.get("where"))[:300]}
 
 
 def _fix(raw: object) -> Document | None:
