@@ -54,7 +54,7 @@ class Config:
     exclude: tuple[str, ...] = ()
     min_severity: Severity = Severity.INFO
     min_confidence: Confidence = Confidence.LOW
-    fail_on: str = "high"
+    fail_on: str = ""
     max_inline: int = 10
     review_drafts: bool = False
     review_bots: bool = False

@@ -163,7 +163,7 @@ def test_gitlabs_job_posts(work: Work, stand_in: Callable[[str], Any], snippets:
     with stand_in("fake_gitlab").FakeGitLab({"a.py": ("a.py", work.diff)}) as gitlab:
         environ = gitlab.environ(CI_MERGE_REQUEST_DIFF_BASE_SHA=work.base, CI_COMMIT_SHA=work.head)
         done = work.shell(review_line(job["script"]), **environ)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 0, done.stderr
     assert len(gitlab.comments) >= 2
     assert gitlab.notifications == 1
 
@@ -173,7 +173,7 @@ def test_bitbuckets_step_posts(work: Work, stand_in: Callable[[str], Any], snipp
     script = pipelines["pull-requests"]["**"][0]["step"]["script"]
     with stand_in("fake_bitbucket").FakeBitbucket(["a.py"]) as bitbucket:
         done = work.shell(review_line(script), **bitbucket.environ(BITBUCKET_PR_DESTINATION_BRANCH="main"))
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 0, done.stderr
     assert len(bitbucket.inline) >= 2
     assert len(bitbucket.annotations) >= 2
 

@@ -339,6 +339,25 @@ def test_a_run_killed_while_it_posts_is_finished_by_the_next(life: Life) -> None
     assert len(life.summaries) == 1
 
 
+SEVERE = '"""Runs."""\nimport os\n\n\ndef run(word):\n    os.system("ls " + word)\n'
+
+
+def test_nothing_is_blocked_unless_somebody_asks(github: Life) -> None:
+    github.push({"a.py": SEVERE})
+    github.review(status=0, KIBITZ_CHECK_RUN="1")
+    assert [run["conclusion"] for run in github.server.check_runs] == ["neutral"]
+    # A change cannot ask for it, nor against it: the configuration is the base's.
+    github.push({"pyproject.toml": '[tool.kibitz]\nfail_on = "high"\n'})
+    github.review(status=0)
+    run = github.site.run
+    run("switch", "-q", "main")
+    github.site.commit({"pyproject.toml": '[tool.kibitz]\nfail_on = "high"\n'}, "Ask")
+    run("switch", "-q", "-C", "topic")
+    github.push({"a.py": SEVERE, "pyproject.toml": '[tool.kibitz]\nfail_on = "never"\n'})
+    github.review(status=1, KIBITZ_CHECK_RUN="1")
+    assert github.server.check_runs[-1]["conclusion"] == "failure"
+
+
 def test_a_refused_comment_loses_nothing(github: Life) -> None:
     github.push({"a.py": flawed(6)})
     accepts = github.server._wrong

@@ -114,7 +114,9 @@ def post(
         outer.pop("GH_TOKEN", None)
         environ = {**outer, **github.environ(GITHUB_EVENT_PATH=str(event)), "no_proxy": "127.0.0.1"}
         done: subprocess.CompletedProcess[str] = kibitz(
-            "review", "--diff", "main..topic", "--post", "github", cwd=repository.top, env=environ
+            *("review", "--diff", "main..topic", "--post", "github", "--fail-on", "high"),
+            cwd=repository.top,
+            env=environ,
         )
         assert fake_github.TOKEN not in done.stdout + done.stderr
         return done

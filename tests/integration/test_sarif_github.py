@@ -227,7 +227,7 @@ def test_an_upload_stays_within_what_code_scanning_takes(
             timeout=400,
             check=False,
         )
-        assert done.returncode == 1, done.stderr
+        assert done.returncode == 0, done.stderr
         (upload,) = github.sarifs
     packed = base64.b64decode(upload["sarif"])
     assert len(packed) < 10_000_000

@@ -187,5 +187,5 @@ def test_what_cannot_be_is_refused_with_its_key(text: str) -> None:
 
 
 def test_a_tree_says_what_fails_its_review() -> None:
-    assert of({}).top.fail_on == "high"
+    assert of({}).top.fail_on == ""
     assert of({"pyproject.toml": "[tool.kibitz]\nfail_on = 'Never'\n"}).top.fail_on == "never"

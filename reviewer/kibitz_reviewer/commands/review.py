@@ -62,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEVERITY",
         type=str.lower,
         choices=SEVERITIES,
-        help=f"exit with 1 if a finding is at least this severe: {', '.join(SEVERITIES)} (default: the configuration's, or high)",
+        help=f"exit with 1 if a finding is at least this severe: {', '.join(SEVERITIES)} "
+        "(default: the configuration's, or high; never with --post)",
     )
     parser.add_argument(
         "--baseline", metavar="FILE", type=Path, help="leave out the findings that FILE knows already"
@@ -131,7 +132,8 @@ def run(args: argparse.Namespace) -> int:
         selection.others = [other for other in selection.others if not configuration.excludes(other.path)]
         result = _review(args, selection)
         result.findings = configuration.kept(result.findings)
-        args.fail_on = args.fail_on or configuration.top.fail_on
+        # Who reads the findings on the pull request has not asked to be stopped by them.
+        args.fail_on = args.fail_on or configuration.top.fail_on or (NEVER if args.post else "high")
         _leave_out(args, result)
         _warm(args, selection, result)
     except (BaselineError, ConfigError, DiffError, HeatFileError, SelectionError) as error:
