@@ -83,3 +83,44 @@ def test_fixing_comes_to_an_end() -> None:
             text = apply_edits(text, edits)
         else:
             pytest.fail(f"{name}: still fixing after {ROUNDS} rounds\n{text}")
+
+
+#: By rule a source and what its fix makes of it.
+MADE = [
+    (
+        "frozen-assignment",
+        (
+            "import dataclasses\n\n@dataclasses.dataclass(frozen=True)\nclass A:\n    x: int\n\n"
+            "    def __post_init__(self):\n        self.x = abs(self.x)\n"
+        ),
+        'object.__setattr__(self, "x", abs(self.x))',
+    ),
+    (
+        "dataclass-field-order",
+        "import dataclasses\n\n@dataclasses.dataclass\nclass A:\n    x: int = 0\n    y: int\n",
+        "@dataclasses.dataclass(kw_only=True)",
+    ),
+    ("unhashable-member", "KEYS = {[1]: 'one', [2, 3]: 'more'}\n", "KEYS = {(1,): 'one', (2, 3): 'more'}"),
+    (
+        "isinstance-of-generic",
+        "def f(x):\n    return isinstance(x, (list[int], str))\n",
+        "isinstance(x, (list, str))",
+    ),
+    (
+        "leaky-subprocess-timeout",
+        (
+            "import subprocess\n\ndef f(c):\n    p = subprocess.Popen(c)\n    try:\n        p.wait(timeout=1)\n"
+            "    except subprocess.TimeoutExpired:\n        pass\n"
+        ),
+        "TimeoutExpired:\n        p.kill()\n        p.wait()\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "source", "wanted"), MADE, ids=[rule for rule, _, _ in MADE])
+def test_a_fix_makes_what_the_rule_asks_for(rule: str, source: str, wanted: str) -> None:
+    findings = [f for f in review_source(source, "app.py").findings if f.rule == rule]
+    edits = compatible(f.fix for f in findings if f.fix is not None)
+    fixed_source = apply_edits(source, edits)
+    assert wanted in fixed_source
+    assert rule not in {f.rule for f in review_source(fixed_source, "app.py").findings}

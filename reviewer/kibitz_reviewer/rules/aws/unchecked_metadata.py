@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.arguments import method
+from kibitz_reviewer.engines.edits import code_of, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 
 class UncheckedMetadata(Rule):
@@ -24,6 +27,8 @@ class UncheckedMetadata(Rule):
     cwe = (476,)
     aliases = ("python/missing-none-check@v1.0",)
     triggers = ("ResponseMetadata",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Ask with `get`"
     noncompliant = (
         """
         import boto3
@@ -82,6 +87,12 @@ class UncheckedMetadata(Rule):
             names = {ast.unparse(inner)} | ({inner.id} if isinstance(inner, ast.Name) else set())
             if not any(_asks(module, test, names) for test in _tests(around)):
                 yield self.finding(module, node, message)
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Subscript) or not isinstance(node.value, cst.Subscript):
+            return None
+        keys = [code_of(each.slice[0].slice) for each in (node.value, node)]
+        return parsed(f"{code_of(node.value.value)}.get({keys[0]}, {{}}).get({keys[1]})")
 
 
 def _is_metadata(module: Module, node: ast.expr) -> bool:

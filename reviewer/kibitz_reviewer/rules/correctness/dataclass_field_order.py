@@ -6,8 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.dataclasses import dataclass_of
+from kibitz_reviewer.engines.edits import code_of, parsed, with_keyword
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class DataclassFieldOrder(Rule):
@@ -20,6 +23,8 @@ class DataclassFieldOrder(Rule):
 
     severity = Severity.HIGH
     triggers = ("dataclass",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Take fields by name only"
     noncompliant = (
         """
         from dataclasses import dataclass
@@ -93,9 +98,19 @@ class DataclassFieldOrder(Rule):
                 state = _default_of(module, statement.value)
                 if late and state is False:
                     yield self.finding(
-                        module, statement, "This field must stand before those that have a default."
+                        module,
+                        statement,
+                        "This field must stand before those that have a default.",
+                        anchor=maker,
                     )
                 late = late or state is True
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if isinstance(node, cst.Call):
+            return with_keyword(node, "kw_only", "True")
+        if isinstance(node, cst.Name | cst.Attribute):
+            return parsed(f"{code_of(node)}(kw_only=True)")
+        return None
 
 
 def _default_of(module: Module, value: ast.expr | None) -> bool | None:

@@ -6,8 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.dataclasses import dataclass_of
+from kibitz_reviewer.engines.edits import code_of, parsed
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
+
+#: Where a frozen instance is still being made.
+MAKERS = ("__init__", "__post_init__", "__setstate__")
 
 
 class FrozenAssignment(Rule):
@@ -20,6 +26,8 @@ class FrozenAssignment(Rule):
 
     severity = Severity.HIGH
     triggers = ("frozen",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Set it as `__post_init__` may"
     noncompliant = (
         """
         from dataclasses import dataclass
@@ -30,6 +38,16 @@ class FrozenAssignment(Rule):
 
             def pay(self, amount):
                 self.balance -= amount  # finding
+        """,
+        """
+        from dataclasses import dataclass
+
+        @dataclass(frozen=True)
+        class Name:
+            text: str
+
+            def __post_init__(self):
+                self.text = self.text.strip()  # finding
         """,
     )
     compliant = (
@@ -68,5 +86,18 @@ class FrozenAssignment(Rule):
                 if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store | ast.Del):
                     if module.names.owner(target.value) is node:
                         yield self.finding(
-                            module, target, "The class is frozen, so this raises an error. Use `replace`."
+                            module,
+                            target,
+                            "The class is frozen, so this raises an error. Use `replace`.",
+                            anchor=module.enclosing_statement(target),
                         )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Assign) or len(node.targets) != 1:
+            return None
+        target = node.targets[0].target
+        function = repair.module.enclosing_function(repair.target)
+        if function is None or function.name not in MAKERS or not isinstance(target, cst.Attribute):
+            return None
+        owner, value = code_of(target.value), code_of(node.value)
+        return cst.Expr(parsed(f'object.__setattr__({owner}, "{target.attr.value}", {value})'))

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 
 class IsinstanceOfGeneric(Rule):
@@ -19,6 +21,8 @@ class IsinstanceOfGeneric(Rule):
 
     severity = Severity.HIGH
     triggers = ("isinstance", "issubclass")
+    fix = Applicability.SUGGESTED
+    fix_title = "Ask for the plain type"
     noncompliant = (
         """
         def total(values):
@@ -59,7 +63,20 @@ class IsinstanceOfGeneric(Rule):
                     )
                     break
 
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call) or len(node.args) != 2:
+            return None
+        kinds = node.args[1].value
+        if isinstance(kinds, cst.Tuple):
+            plain = [e.with_changes(value=_without_parameters(e.value)) for e in kinds.elements]
+            return node.with_deep_changes(node.args[1], value=kinds.with_changes(elements=plain))
+        return node.with_deep_changes(node.args[1], value=_without_parameters(kinds))
+
 
 GENERIC = frozenset(
     {"list", "dict", "set", "tuple", "frozenset", "type", "collections.deque", "collections.defaultdict"}
 )
+
+
+def _without_parameters(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node.value if isinstance(node, cst.Subscript) else node

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+
 from kibitz_reviewer.engines.call_table import CallTable
-from kibitz_reviewer.rule import Confidence, Severity
+from kibitz_reviewer.engines.edits import calling
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Severity
+
+PLAINER = {"exit": "sys.exit", "quit": "sys.exit", "imp.reload": "importlib.reload"}
 
 
 class QuestionableCall(CallTable):
@@ -18,6 +25,8 @@ class QuestionableCall(CallTable):
     confidence = Confidence.MEDIUM
     cwe = (1177,)
     aliases = ("python/not-recommended-apis-low@v1.0",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Call the plainer one"
     noncompliant = (
         """
         import optparse
@@ -66,3 +75,17 @@ class QuestionableCall(CallTable):
         "os._exit": "`sys.exit`, which lets handlers run",
         "getopt.getopt": "`argparse.ArgumentParser`",
     }
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call):
+            return None
+        name = (
+            repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else None
+        )
+        better = PLAINER.get(name or "")
+        if better is None:
+            return None
+        repair.add_import(better.partition(".")[0])
+        if name == "imp.reload":
+            repair.drop_import("imp")
+        return calling(node, better)

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 
 class RaisedGenericException(Rule):
@@ -25,6 +27,8 @@ class RaisedGenericException(Rule):
         "python/do-not-pass-generic-exception-rule@v1.0",
     )
     triggers = ("raise",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Raise RuntimeError"
     noncompliant = (
         """
         def withdraw(balance, amount):
@@ -66,3 +70,10 @@ class RaisedGenericException(Rule):
                     node,
                     "Whoever wants to handle this must catch every error. Raise one that says what happened.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Raise) or node.exc is None:
+            return None
+        if isinstance(node.exc, cst.Call):
+            return node.with_changes(exc=node.exc.with_changes(func=cst.Name("RuntimeError")))
+        return node.with_changes(exc=cst.Name("RuntimeError"))

@@ -6,9 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.edits import statement
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.engines.names import FUNCTIONS
-from kibitz_reviewer.rule import Confidence, Finding, Rule, Severity
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Confidence, Finding, Rule, Severity
 
 JUDGES = re.compile(r"(?i)(?:^|_)(?:eval\w*|valid\w*|test\w*|infer\w*|predict\w*)(?:_|$)")
 MODEL = re.compile(r"(?i)\w*(?:model|net|network|classifier|encoder)")
@@ -27,6 +30,8 @@ class TorchMissingEval(Rule):
     confidence = Confidence.MEDIUM
     aliases = ("python/pytorch-miss-call-to-eval@v1.0",)
     triggers = ("torch",)
+    fix = Applicability.SUGGESTED
+    fix_title = "Put the model into evaluation mode"
     noncompliant = (
         """
         import torch
@@ -98,3 +103,22 @@ class TorchMissingEval(Rule):
                             "In training mode the answers are off. Call `eval()` on the model first.",
                         )
                         break
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        function = repair.module.enclosing_function(repair.target)
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name) or function is None:
+            return None
+        name = node.func.value
+        if name not in {
+            a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+        }:
+            return None
+        around: cst.CSTNode | None = node
+        while around is not None and not isinstance(around, cst.FunctionDef):
+            around = repair.parent(around)
+        if around is None or not isinstance(around.body, cst.IndentedBlock):
+            return None
+        first = around.body.body[1 if around.get_docstring() is not None and len(around.body.body) > 1 else 0]
+        before = statement(f"{name}.eval()\n")
+        repair.replace(first, cst.FlattenSentinel([before, first]))
+        return None

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.edits import code_of, statement
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.rule import Finding, Rule, Severity
+from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.fixes import Repair
+from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 ENDERS = frozenset({"kill", "terminate", "send_signal"})
 
@@ -24,6 +27,8 @@ class LeakySubprocessTimeout(Rule):
     cwe = (404,)
     aliases = ("python/leaky-subprocess-timeout@v1.0",)
     triggers = ("Popen",)
+    fix = Applicability.SUGGESTED
+    fix_title = "End the process after the timeout"
     noncompliant = (
         """
         import subprocess
@@ -92,6 +97,24 @@ class LeakySubprocessTimeout(Rule):
                     call,
                     "After a timeout the process goes on running. Call `kill()`, then wait for it.",
                 )
+
+    def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
+            return None
+        around: cst.CSTNode | None = node
+        while around is not None and not isinstance(around, cst.Try | cst.FunctionDef):
+            around = repair.parent(around)
+        for handler in around.handlers if isinstance(around, cst.Try) else ():
+            if handler.type is None or "TimeoutExpired" not in code_of(handler.type):
+                continue
+            if isinstance(handler.body, cst.IndentedBlock):
+                name = code_of(node.func.value)
+                ends = [statement(f"{name}.kill()\n"), statement(f"{name}.wait()\n")]
+                first = handler.body.body[0]
+                is_pass = isinstance(first, cst.SimpleStatementLine) and isinstance(first.body[0], cst.Pass)
+                repair.replace(first, cst.FlattenSentinel(ends if is_pass else [*ends, first]))
+            break
+        return None
 
 
 def _is_ended(module: Module, function: ast.AST, name: str) -> bool:
