@@ -5,6 +5,7 @@
     min_severity = "low"               # findings below are dropped
     min_confidence = "medium"          # and those that a rule is less sure of
     fail_on = "high"                   # what --fail-on is where it is not given; "never" too
+    rule_folder = ".kibitz/rules"      # where `--rules` finds rules of one's own
     max_inline = 10                    # comments a run
     review_drafts = false
     review_bots = false
@@ -55,6 +56,7 @@ class Config:
     min_severity: Severity = Severity.INFO
     min_confidence: Confidence = Confidence.LOW
     fail_on: str = ""
+    rule_folder: str = ".kibitz/rules"
     max_inline: int = 10
     review_drafts: bool = False
     review_bots: bool = False
@@ -65,7 +67,8 @@ class Config:
 class Configuration:
     """All settings of a tree, read through ``read`` as they are needed. Raises ``ConfigError``."""
 
-    def __init__(self, read: Reader) -> None:
+    def __init__(self, read: Reader, root: Path = Path()) -> None:
+        self.root = root
         self._read = read
         self._folders: dict[str, Config] = {}
         self._aws = Exclusions()
@@ -122,11 +125,12 @@ class Configuration:
 def for_review(diff: str | None, here: Path) -> Configuration:
     """The configuration for a review of ``--diff`` text ``diff`` (from its base commit), or of the files on disk."""
     if diff is None:
-        return Configuration(_from_disk(_top(here)))
+        top = _top(here)
+        return Configuration(_from_disk(top), top)
     base_name, head_name = split_range(diff)
     repository = Repository(here)
     base = repository.base(repository.commit(base_name), repository.commit(head_name or "HEAD"))
-    return Configuration(_from_commit(repository, base))
+    return Configuration(_from_commit(repository, base), repository.root)
 
 
 def _top(here: Path) -> Path:
@@ -230,6 +234,12 @@ def _limit(value: object) -> str:
     return word if word == NEVER else Severity.named(word).name.lower()
 
 
+def _folder(value: object) -> str:
+    if not isinstance(value, str) or not value or value.startswith("/") or ".." in value.split("/"):
+        raise ValueError(f"expected a folder within the tree, got {value!r}")
+    return value
+
+
 def _tables(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(inner, dict) for inner in value.values()):
         raise ValueError(f"expected a table for each pattern, got {value!r}")
@@ -270,6 +280,7 @@ _KINDS: dict[str, Callable[[object], Any]] = {
     "exclude": _patterns,
     "fail_on": _limit,
     "paths": _tables,
+    "rule_folder": _folder,
     "max_inline": _count,
     "review_drafts": _switch,
     "review_bots": _switch,

@@ -7,9 +7,11 @@ go on in a new pool.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -19,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-from kibitz_reviewer import limits
+from kibitz_reviewer import custom, limits
 from kibitz_reviewer.outcome import Problem, Review, Target
 
 MAX_WORKERS = 16
@@ -93,7 +95,7 @@ def _round(
     left: list[_Chunk], work: Work, context: BaseContext, folder: Path, workers: int
 ) -> Iterator[Review]:
     """Give all chunks to a pool; those that were done are empty afterwards."""
-    with ProcessPoolExecutor(min(workers, len(left)), mp_context=context) as pool:
+    with _pool(min(workers, len(left)), context) as pool:
         running: dict[Future[Review], _Chunk] = {}
         try:
             for chunk in left:
@@ -110,6 +112,23 @@ def _round(
                     continue
                 chunk.clear()
                 yield result
+
+
+@contextlib.contextmanager
+def _pool(workers: int, context: BaseContext) -> Iterator[ProcessPoolExecutor]:
+    """A pool that does not begin anything more once its user has given up."""
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_born, initargs=(custom.in_use(),))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _born(sources: custom.Sources) -> None:
+    """In each new worker: Ctrl-C is for the parent to hear; rules that are not of the package are brought along."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if custom.in_use() != sources:
+        custom.use(sources)
 
 
 def _after_a_loss(left: list[_Chunk], folder: Path) -> tuple[list[_Chunk], list[Target]]:
@@ -129,7 +148,7 @@ def _after_a_loss(left: list[_Chunk], folder: Path) -> tuple[list[_Chunk], list[
 
 
 def _alone(target: Target, work: Work, context: BaseContext) -> Review:
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with _pool(1, context) as pool:
         try:
             return pool.submit(_guarded, target, work).result()
         except BrokenProcessPool:

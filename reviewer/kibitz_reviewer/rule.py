@@ -13,7 +13,8 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
 
 from kibitz_reviewer.finding import Confidence, Finding, Severity
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
     from kibitz_reviewer.engines.index import Module
     from kibitz_reviewer.fixes import Repair
 
-__all__ = ["Applicability", "Confidence", "Finding", "Rule", "Severity", "all_rules", "rule_named"]
+__all__ = [
+    "Applicability",
+    "Confidence",
+    "Finding",
+    "Rule",
+    "Severity",
+    "all_rules",
+    "install",
+    "rule_in",
+    "rule_named",
+]
 
 RULES = "kibitz_reviewer.rules"
 MARK = "# finding"
@@ -141,12 +152,26 @@ class Rule:
         return any(t in words if _IDENTIFIER.match(t) else t in source for t in self.triggers)
 
 
-@functools.cache
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the package ``rules``, by category and id."""
+    """Every rule of the package ``rules``, by category and id, and those that were installed."""
+    return (*_built_in(), *_installed)
+
+
+def install(rules: Iterable[Rule]) -> None:
+    """Let ``rules`` count beside those of the package, in the place of any that were installed before."""
+    _installed[:] = rules
+    rules_named.cache_clear()
+    rule_named.cache_clear()
+
+
+_installed: list[Rule] = []
+
+
+@functools.cache
+def _built_in() -> tuple[Rule, ...]:
     package = importlib.import_module(RULES)
     modules = pkgutil.walk_packages(package.__path__, prefix=RULES + ".")
-    found = [_rule_in(info.name) for info in modules if not info.ispkg]
+    found = [rule_in(importlib.import_module(info.name)) for info in modules if not info.ispkg]
     return tuple(sorted(found, key=lambda rule: (rule.category, rule.id)))
 
 
@@ -169,11 +194,11 @@ def rules_named(identifier: str) -> tuple[Rule, ...]:
     )
 
 
-def _rule_in(module_name: str) -> Rule:
-    """The one rule of a module, which has the file's name in CamelCase."""
-    stem = module_name.rpartition(".")[2]
+def rule_in(module: ModuleType) -> Rule:
+    """The one rule of a module, which has the file's name in CamelCase; raises ``TypeError``."""
+    stem = module.__name__.rpartition(".")[2]
     class_name = "".join(part.capitalize() for part in stem.split("_"))
-    rule_class = getattr(importlib.import_module(module_name), class_name, None)
+    rule_class = getattr(module, class_name, None)
     if not (isinstance(rule_class, type) and issubclass(rule_class, Rule)):
-        raise TypeError(f"{module_name}: expected a class {class_name}(Rule), found none")
+        raise TypeError(f"{module.__name__}: expected a class {class_name}(Rule), found none")
     return rule_class()

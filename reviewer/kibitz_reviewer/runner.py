@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kibitz_reviewer import limits, pool
+from kibitz_reviewer import custom, limits, pool
 from kibitz_reviewer.cache import Cache, Known, digest
 from kibitz_reviewer.dataflow.program import Workspace
 from kibitz_reviewer.duplicates import comparison
@@ -104,6 +104,12 @@ def _parts(targets: Sequence[Target], work: pool.Work) -> Iterable[Review]:
     return map(work, targets)
 
 
+def forget() -> None:
+    """Let go of what is known of files, which may have changed since."""
+    _space.cache_clear()
+    _digest.cache_clear()
+
+
 def _prepare(targets: Sequence[Target]) -> None:
     """Load what every worker needs, so that they are born with it."""
     all_rules()
@@ -141,7 +147,8 @@ def _remembered(text: str, target: Target, cache: Cache) -> Review:
 
 def _key(target: Target) -> str:
     """What findings in a text also depend on: its path, and what was asked about it."""
-    return f"{target.path}\0{'fixes' * target.fixes}\0{'dataflow' * target.dataflow}"
+    asked = f"{target.path}\0{'fixes' * target.fixes}\0{'dataflow' * target.dataflow}"
+    return f"{asked}\0{custom.digest(all_rules())}"
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -211,7 +218,8 @@ def review_source(
         )
         result.problems.append(Problem(path, reason, first))
     found: list[Finding] = []
-    for rule in _own_rules() if rules is None else rules:
+    own = (rule for rule in all_rules() if not rule.across)
+    for rule in own if rules is None else rules:
         if rule.wants(module.source, module.words):
             found += _checked(rule, module, result)
     if module.flow_error:
@@ -227,12 +235,6 @@ def review_source(
     result.findings = with_fixes(module, here) if fixes else here
     module.forget()
     return result
-
-
-@functools.cache
-def _own_rules() -> tuple[Rule, ...]:
-    """The rules that a file alone can break."""
-    return tuple(rule for rule in all_rules() if not rule.across)
 
 
 def without_superseded(findings: Iterable[Finding]) -> list[Finding]:

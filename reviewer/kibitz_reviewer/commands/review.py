@@ -1,11 +1,14 @@
 """Review Python source: files, folders, or just the lines a change touches.
 
-Reads the source without ever running it. Without PATH, --diff or --patch it reviews the current folder.
+Reads the source without ever running it; only --rules runs anything of yours, the rules it names.
+Without PATH, --diff or --patch it reviews the current folder.
 
   kibitz review src                       every Python file beneath src
   kibitz review --diff main               what this branch and the files on disk changed since main
   kibitz review --diff v1.0..v1.1         what one commit changed against another
   git diff | kibitz review --patch -      what a unified diff changed (applied to the files here)
+  kibitz review --watch src               everything, then again what changes, until Ctrl-C
+  kibitz review src --rules               with the rules of one's own in .kibitz/rules too (see ADDING_RULES.md)
 
 With --diff a new file counts once git knows it (`git add`). A comment `# kibitz: ignore[RULE] reason` on a line
 answers a finding there; `kibitz rules RULE` explains a rule.
@@ -18,11 +21,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kibitz_reviewer.config import Config
+    from kibitz_reviewer.config import Config, Configuration
     from kibitz_reviewer.runner import Review, Target
     from kibitz_reviewer.targets import Selection
 
@@ -95,6 +99,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="follow no values from outside: quicker, and without the rules that need it",
     )
     parser.add_argument(
+        "--rules",
+        metavar="FOLDER",
+        nargs="?",
+        const="",
+        help="run the rules of this folder too (default: the configuration's rule_folder, or .kibitz/rules); "
+        "with --diff they are read from the base commit",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="go on, reviewing what changes, until Ctrl-C (text only)"
+    )
+    parser.add_argument(
         "--fix", action="store_true", help="first make the fixes that keep behaviour, in the files"
     )
     parser.add_argument(
@@ -118,17 +133,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review what ``args`` ask for, publish, and return the exit status."""
-    from kibitz_reviewer.baseline import BaselineError
-    from kibitz_reviewer.config import ConfigError, for_review
-    from kibitz_reviewer.diff import DiffError
-    from kibitz_reviewer.heat import HeatFileError
-    from kibitz_reviewer.targets import SelectionError
+    from kibitz_reviewer.config import for_review
 
     if args.dry_run and not args.post:
         return _refuse("--dry-run shows what --post FORGE would send: say which forge")
+    if args.watch:
+        return _watch(args)
     try:
         selection = _select(args)
         configuration = for_review(args.diff, Path.cwd())
+        _use_rules(args, configuration, selection)
         selection.others = [other for other in selection.others if not configuration.excludes(other.path)]
         result = _review(args, selection)
         result.findings = configuration.kept(result.findings)
@@ -136,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
         args.fail_on = args.fail_on or configuration.top.fail_on or (NEVER if args.post else "high")
         _leave_out(args, result)
         _warm(args, selection, result)
-    except (BaselineError, ConfigError, DiffError, HeatFileError, SelectionError) as error:
+    except _refusals() as error:
         return _refuse(str(error))
     try:
         if not args.dry_run or args.output is not None:
@@ -149,6 +163,89 @@ def run(args: argparse.Namespace) -> int:
     if any(problem.broken and problem.path in asked for problem in result.problems):
         return USAGE
     return _status(args.fail_on, result)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What makes a review impossible as it was asked for."""
+    from kibitz_reviewer.baseline import BaselineError
+    from kibitz_reviewer.config import ConfigError
+    from kibitz_reviewer.custom import CustomRuleError
+    from kibitz_reviewer.diff import DiffError
+    from kibitz_reviewer.heat import HeatFileError
+    from kibitz_reviewer.targets import SelectionError
+
+    return BaselineError, ConfigError, CustomRuleError, DiffError, HeatFileError, SelectionError
+
+
+def _use_rules(args: argparse.Namespace, configuration: Configuration, selection: Selection) -> None:
+    """Let the repository's own rules count, if the command line asks for them; raises ``CustomRuleError``."""
+    from kibitz_reviewer import custom
+
+    if args.rules is None:
+        custom.use(())
+        return
+    folder = Path(args.rules) if args.rules else configuration.root / configuration.top.rule_folder
+    inside = folder.resolve()
+    if args.patch is not None and any(t.place.resolve().is_relative_to(inside) for t in selection.targets):
+        raise custom.CustomRuleError(
+            f"{folder}: the patch changes rules, which are not run before they are read"
+        )
+    custom.use(custom.sources_for(folder, args.diff))
+
+
+def _watch(args: argparse.Namespace) -> int:
+    """Review, and again what changes; Ctrl-C is the way to end it, and no error."""
+    from kibitz_reviewer.watch import watch
+
+    others = {
+        "--diff": args.diff,
+        "--patch": args.patch,
+        "--post": args.post,
+        "--output": args.output,
+        "--write-baseline": args.write_baseline,
+        "--fix": args.fix,
+    }
+    given = [flag for flag, value in others.items() if value]
+    if given or args.format != "text":
+        return _refuse(
+            f"--watch goes with paths and --format text, not with {given[0] if given else args.format}"
+        )
+    try:
+        _select(args)
+        watch(lambda: _selected(args), lambda targets: _look(args, targets))
+    except KeyboardInterrupt:
+        print("kibitz review: no longer watching", file=sys.stderr)
+        return 0
+    except _refusals() as error:
+        return _refuse(str(error))
+
+
+def _selected(args: argparse.Namespace) -> list[Target]:
+    """The files to watch; none while a path that was named is away, as it is for a moment when it is written anew."""
+    from kibitz_reviewer.targets import SelectionError
+
+    try:
+        return _select(args).targets
+    except SelectionError:
+        return []
+
+
+def _look(args: argparse.Namespace, targets: list[Target]) -> None:
+    """Review ``targets`` and print what is found."""
+    from kibitz_reviewer.config import for_review
+    from kibitz_reviewer.runner import forget
+    from kibitz_reviewer.targets import Selection
+
+    forget()
+    selection = Selection(targets=targets)
+    configuration = for_review(None, Path.cwd())
+    _use_rules(args, configuration, selection)
+    result = _review(args, selection)
+    result.findings = configuration.kept(result.findings)
+    _leave_out(args, result)
+    print(f"\n{time.strftime('%H:%M:%S')}")
+    _write(args, result)
+    sys.stdout.flush()
 
 
 def _select(args: argparse.Namespace) -> Selection:
