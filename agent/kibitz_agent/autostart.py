@@ -49,7 +49,9 @@ def _begin() -> None:
         return
     from kibitz_agent import starting
     from kibitz_agent.config import group_name
+    from kibitz_agent.preload import preload
 
+    preload()
     starting.start(group_name(None) or group_of(sys.orig_argv))
 
 

@@ -133,6 +133,7 @@ def _start(options: Options) -> None:
     from kibitz_agent import profiler, starting
     from kibitz_agent.config import Configuration, collector_url, group_name
     from kibitz_agent.fleet import identify
+    from kibitz_agent.preload import preload
 
     if options.verbose:
         handler = logging.StreamHandler()
@@ -140,7 +141,9 @@ def _start(options: Options) -> None:
         logging.getLogger("kibitz").addHandler(handler)
         logging.getLogger("kibitz").setLevel(logging.INFO)
     configuration = Configuration(options.settings)
-    if not options.output and not options.summary:
+    is_sent = not options.output and not options.summary
+    preload(sends=is_sent)
+    if is_sent:
         starting.start(
             group_name(options.group or None), collector_url(options.collector or None), **options.settings
         )

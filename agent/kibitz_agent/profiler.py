@@ -22,6 +22,7 @@ from kibitz_agent.interpreters import is_closed
 from kibitz_agent.limits import usable_memory_bytes
 from kibitz_agent.native import best_sampler
 from kibitz_agent.own_threads import is_abandoned
+from kibitz_agent.preload import is_patched, preload
 from kibitz_agent.reporters import Reporter
 from kibitz_agent.sampler import Sampler
 from kibitz_agent.scheduler import Alarm
@@ -152,6 +153,8 @@ class Profiler:
         self._process_id, self._session = os.getpid(), None
         # Here, not on the sampler's thread: every file read there would wait for a busy host to let go of the GIL.
         self._memory_bytes = self._memory_bytes or usable_memory_bytes()
+        if is_patched():
+            preload()
         shipping = Shipping(
             self._reporter, self._identity, self._configuration, self._clock, self._alarm.wake
         )

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from kibitz_agent.reporters.sockets import connect
+
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
@@ -93,6 +95,7 @@ class HttpTransport:
         via, port = (proxy.hostname, proxy.port or 80) if proxy else (address.hostname, address.port)
         if address.scheme == "http":
             plain = HTTPConnection(via or "", port, timeout=timeout_s)
+            plain._create_connection = connect  # type: ignore[attr-defined]  # noqa: SLF001
             if proxy:
                 headers.update(_proxy_authorization(proxy))
                 target = f"http://{address.netloc.rpartition('@')[2]}{target}"
