@@ -70,6 +70,7 @@ class FakeBitbucket(StandIn):
     def __init__(self, paths: list[str]) -> None:
         super().__init__()
         self.paths = paths
+        self.head = HEAD
         self.comments: list[dict[str, Any]] = []
         self.reports: dict[str, Any] = {}
         self.annotations: dict[str, dict[str, Any]] = {}
@@ -113,7 +114,7 @@ class FakeBitbucket(StandIn):
             return (200, {"uuid": ME}) if self.knows_user else _error(403, "scope account is needed")
         if path.startswith("/repositories/w/r/permissions-config/users/"):
             return 200, {"permission": "write" if path.endswith("%7Bann%7D") else "read"}
-        report = re.fullmatch(rf"/repositories/w/r/commit/{HEAD}/reports/([\w-]+)(/annotations)?", path)
+        report = re.fullmatch(rf"/repositories/w/r/commit/{self.head}/reports/([\w-]+)(/annotations)?", path)
         if report:
             return self._insights(method, report[1], bool(report[2]), body)
         place = path.removeprefix("/repositories/w/r/pullrequests/7")
@@ -123,7 +124,7 @@ class FakeBitbucket(StandIn):
 
     def _read(self, place: str, query: str) -> Answer:
         if place == "":
-            return 200, {"id": 7, "source": {"commit": {"hash": HEAD}}, **self.pull}
+            return 200, {"id": 7, "source": {"commit": {"hash": self.head}}, **self.pull}
         lists: dict[str, list[Any]] = {
             "/diffstat": [{"new": {"path": path}} for path in self.paths],
             "/comments": self.comments,

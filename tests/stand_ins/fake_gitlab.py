@@ -67,6 +67,7 @@ class FakeGitLab(StandIn):
             return 401, {"message": "401 Unauthorized"}
         if method != "GET" and not self.may_write:
             return 403, {"message": "403 Forbidden"}
+        path = path.replace("/projects/o%2Fr", "/projects/42", 1)
         if path == "/user":
             return 200, {"id": ME, "username": "project_42_bot", "bot": True}
         member = re.fullmatch(r"/projects/42/members/all/(\d+)", path)
