@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kibitz_reviewer.engines.arguments import ABSENT, argument, is_open, known, name_of
+from kibitz_reviewer.engines.arguments import ABSENT, argument, is_open, known, name_of, texts
 from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.later import cst
@@ -58,7 +58,7 @@ class Demand:
         given = argument(call, self.position, self.name) if self.name or self.position < 99 else None
         if given is None:
             return not self.optional
-        return self._is_bad(module, given)
+        return self._is_bad(module, given) or (self.everything and _rules_a_service(module, call, given))
 
     @property
     def remedy(self) -> str:
@@ -86,6 +86,12 @@ class Demand:
         if self.want:
             return value is not ABSENT and not any(value is w or value == w for w in self.want)
         return any((type(value) is type(b) and value == b) or (last != "" and last == b) for b in self.bad)
+
+
+def _rules_a_service(module: Module, call: ast.Call, actions: ast.expr) -> bool:
+    """Whether a statement allows whatever a service can do, on all there is."""
+    allowed, on = texts(module, actions), texts(module, argument(call, 99, "resources"))
+    return "*" in on and any(action.endswith(":*") for action in allowed)
 
 
 DEFAULTS = (

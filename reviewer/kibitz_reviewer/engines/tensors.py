@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
-from kibitz_reviewer.engines.names import FUNCTIONS
+from kibitz_reviewer.engines.names import FUNCTIONS, Function
 from kibitz_reviewer.rule import Finding, Rule
 
 SOFTMAX = frozenset(
@@ -70,6 +70,21 @@ def _ends_model(module: Module, activations: frozenset[str]) -> bool:
         if function.name != "forward":
             continue
         for result in module.within(function, ast.Return):
-            if result.value is not None and _is_activated(module, result.value, activations):
+            value = _last_value(module, function, result)
+            if value is not None and _is_activated(module, value, activations):
                 return True
     return False
+
+
+def _last_value(module: Module, function: Function, result: ast.Return) -> ast.expr | None:
+    """What is returned; of a variable that is bound over and over, what it was bound to last."""
+    name = result.value
+    if not isinstance(name, ast.Name):
+        return name
+    bound = [
+        each.value
+        for each in module.within(function, ast.Assign)
+        if each.lineno < result.lineno
+        and any(isinstance(target, ast.Name) and target.id == name.id for target in each.targets)
+    ]
+    return bound[-1] if bound else name

@@ -40,6 +40,11 @@ class ChangedWhileIterating(Rule):
                     items.remove(item)  # finding
         """,
         """
+        def twins(prices):
+            for name, price in prices.items():
+                prices[name + "-twin"] = price  # finding
+        """,
+        """
         def prune(self):
             for key, value in self.cache.items():
                 if value is None:
@@ -61,6 +66,10 @@ class ChangedWhileIterating(Rule):
                     break
         """,
         """
+        def twins(prices):
+            for name in list(prices):
+                prices[name + "'"] = prices[name]
+
         def double(prices):
             for name in prices:
                 prices[name] = prices[name] * 2
@@ -78,8 +87,8 @@ class ChangedWhileIterating(Rule):
             if walked is None:
                 continue
             text = ast.dump(walked).replace("Store()", "Load()")
-            for node in module.within(loop, ast.Call, ast.Delete):
-                target = _changed(node)
+            for node in module.within(loop, ast.Call, ast.Delete, ast.Assign):
+                target = _changed(node) if not isinstance(node, ast.Assign) else _grown(node, loop)
                 if target is None or _dump(target) != text or not _goes_on(module, node, loop):
                     continue
                 message = (
@@ -147,6 +156,17 @@ def _changed(node: ast.AST) -> ast.expr | None:
     if isinstance(node, ast.Delete) and isinstance(node.targets[0], ast.Subscript):
         return node.targets[0].value
     return None
+
+
+def _grown(node: ast.Assign, loop: ast.For) -> ast.expr | None:
+    """The dictionary to which ``table[key + "x"] = value`` adds, the key made of what the loop walks over."""
+    target = node.targets[0]
+    if not isinstance(target, ast.Subscript) or not isinstance(target.slice, ast.JoinedStr | ast.BinOp):
+        return None
+    names = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+    made_of = any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(target.slice))
+    is_text = any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(target.slice))
+    return target.value if made_of and is_text else None
 
 
 def _dump(node: ast.expr) -> str:

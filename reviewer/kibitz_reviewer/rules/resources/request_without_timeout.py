@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kibitz_reviewer.engines.arguments import keyword
+from kibitz_reviewer.engines.edits import with_keyword
 from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.later import cst
 from kibitz_reviewer.fixes import Repair
@@ -40,6 +42,7 @@ class RequestWithoutTimeout(Rule):
         import requests
 
         def fetch(url):
+            requests.head(url, timeout=None)  # finding
             return requests.get(url, headers={"Accept": "text/html"}).json()  # finding
         """,
         """
@@ -81,15 +84,19 @@ class RequestWithoutTimeout(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         for call in module.calls(*CALLS):
-            given = [keyword.arg for keyword in call.keywords]
+            given = [each.arg for each in call.keywords]
             is_opener = module.qualified_name(call.func) == CALLS[-1]
-            if None in given or "timeout" in given or (is_opener and len(call.args) > 2):
+            if "timeout" in given and module.constant(keyword(call, "timeout"), ...) is not None:
+                continue
+            if (None in given and "timeout" not in given) or (is_opener and len(call.args) > 2):
                 continue
             yield self.finding(module, call, "This request may wait for ever. Pass `timeout=` in seconds.")
 
     def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call) or not node.args:
             return None
+        if any(arg.keyword is not None and arg.keyword.value == "timeout" for arg in node.args):
+            return with_keyword(node, "timeout", "10")
         tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
         last = node.args[-1]
         timeout = cst.Arg(cst.Integer("10"), keyword=cst.Name("timeout"), equal=tight)
