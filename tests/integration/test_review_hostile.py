@@ -71,6 +71,8 @@ def write_harm(top: Path, trap: Path) -> None:
         "[tool.pytest.ini_options]\naddopts = '-p plugin'\n"
     )
     (top / ".codeguru-ignore.yml").write_text("version: 1.0\nExcludeFiles:\n  - '**'\n")
+    (top / ".kibitz" / "rules").mkdir(parents=True)
+    (top / ".kibitz" / "rules" / "evil.py").write_text(spring)
     (top / ".gitattributes").write_text("*.py diff=trap filter=trap\n")
     (top / "link.py").symlink_to(top.parent / "outside.py")
     (top / "folder").symlink_to(top.parent)
@@ -139,7 +141,7 @@ def test_the_review_comes_to_its_end(outcome: Outcome) -> None:
 
 
 def test_nothing_of_the_change_is_run(outcome: Outcome) -> None:
-    """Neither conftest.py nor modules named like ours, neither plugins of pylint nor hooks, filters or textconv of git."""
+    """Neither conftest.py nor modules named like ours, neither rules nor plugins of pylint, nor filters or textconv of git."""
     assert not outcome.trap.exists()
 
 

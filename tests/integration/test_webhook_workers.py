@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kibitz_reviewer.webhooks import workers
@@ -86,26 +88,27 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def children(of: int) -> list[int]:
+def reviewing() -> list[int]:
     """The processes that review, started by ours."""
-    done = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(of)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in done.stdout.splitlines() if "webhooks.job" in line]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if any("webhooks.job" in word for word in child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 def test_a_newer_push_ends_the_review_of_the_older_one(
-    queue: Queue, crew: Workers, forge: SilentForge, need: Callable[[str], str]
+    queue: Queue, crew: Workers, forge: SilentForge
 ) -> None:
-    need("ps")
     assert queue.put(["one"], [JOB])
     crew.wake()
     until(lambda: forge.asked == 1)
-    (first,) = children(os.getpid())
+    (first,) = reviewing()
     assert queue.put(["two"], [JOB])
     crew.wake()
     until(lambda: forge.asked == 2)
-    assert first not in children(os.getpid())
+    assert first not in reviewing()
     assert queue.states() == {"github:o/r#7": "running"}
 
 
@@ -132,7 +135,7 @@ def test_stopping_leaves_the_work_for_the_next_time(
     until(lambda: forge.asked == 1)
     crew.stop()
     assert queue.states() == {"github:o/r#7": "due"}
-    assert children(os.getpid()) == []
+    assert reviewing() == []
 
 
 def test_a_review_gets_no_more_memory_than_its_share() -> None:
