@@ -204,6 +204,14 @@ def test_a_thumb_is_kept_and_taken_back(client, kept):
     )
 
 
+@pytest.mark.parametrize(("waved", "marked"), [(6, False), (7, True)])
+def test_a_rule_that_people_often_reject_is_marked(client, waved, marked):
+    many = [finding("a", fingerprint=f"{n:032x}") for n in range(20)]
+    marks = [one["fingerprint"] for one in many[:waved]]
+    client.post("/api/reviews", json=report(*many, waved=marks))
+    assert ("often rejected" in client.get("/reviews").text) is marked
+
+
 def test_hostile_text_stays_text(client, kept):
     evil = "<script>alert(1)</script>"
     client.post(

@@ -21,6 +21,8 @@ STATUSES = (pulls.OPEN, pulls.FIXED, pulls.IGNORED)
 PAGE = 50
 _MOST_LINES = 100
 _BARS = 90
+_LEAST_FOUND, _MOST_REJECTED = 20, 0.3
+"""From there on a rule is said to be rejected often: the same as keeps its comments out of people's lines."""
 
 
 @pages.get("/reviews")
@@ -41,6 +43,8 @@ def reviews_page() -> str:
         highest=max((max(new, done) for _, new, done in series), default=0) or 1,
         repositories=history.by_repository(pasts)[:_MOST_LINES],
         rules=history.by_rule(pasts)[:_MOST_LINES],
+        least=_LEAST_FOUND,
+        most=_MOST_REJECTED,
         collector=request.host_url.rstrip("/"),
     )
 
