@@ -11,7 +11,7 @@ from kibitz_agent.own_threads import OWN
 from kibitz_agent.unpatched import allocate_lock, get_ident, get_native_id, sleep, start_new_thread
 
 _GO_ON_S = 0.001
-_WAIT_S, _MOST_WAITS = 0.0005, 40
+_WAIT_S, _MOST_WAITS = 0.0005, 2000
 
 
 class Worker:
@@ -81,7 +81,10 @@ def _wait_for(ended: Any, timeout_s: float) -> bool:
 
 
 def _wait_until_gone(native_id: int) -> None:
-    """Whoever forks is warned of every thread that the kernel knows, since CPython 3.12, also of one that is all but gone."""
+    """Whoever forks is warned of every thread that the kernel knows, since CPython 3.12, also of one that is all but gone.
+
+    And an interpreter that ends exchanges its allocators for a moment, while the last a thread does is to free its own state.
+    """
     for _ in range(_MOST_WAITS):
         if not os.path.exists(f"/proc/self/task/{native_id}"):  # noqa: PTH110
             return
