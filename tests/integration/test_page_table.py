@@ -291,3 +291,28 @@ def test_tooltip_tells_samples_and_what_they_cost_where_that_is_known(page, coll
         text = " ".join(page.inner_text(".kb-tooltip").split())
         assert "Samples 40" in text
         assert f"Cost €{half} a year" in text
+
+
+def test_shares_of_the_whole_stay_shares_of_the_whole_while_one_function_is_inspected(
+    page, collector, make_profile
+):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector, "?view=inspect&inspect=shop.stock:ask")
+    wait_until(lambda: page.locator(".kb-function").count() > 2)
+    told = " ".join(page.inner_text(".kb-functions").split())
+    # 40 of all 80 samples are shop.search:find's; of the 35 inspected ones they would be more than all.
+    assert "50.0 %" in told
+    assert "100 %" not in told.split("find", 1)[0]
+    page.focus(".kb-canvas")
+    assert "(43.8 %)" in page.inner_text(".kb-status")
+
+
+def test_states_that_were_guessed_from_names_are_said_to_be(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    assert collector.post(make_profile({"m:main;socket:recv": 5}, sampler="aws"), group="aws-agents") == 204
+    for group, told in (("shop", False), ("aws-agents", True)):
+        page.goto(f"{collector.url}/groups/{group}")
+        page.wait_for_selector(".kb-function")
+        assert ("estimated from function names" in page.inner_text(".kb-flame")) == told
+        page.goto(f"{collector.url}/groups/{group}/summary")
+        assert ("estimated from function names" in page.inner_text("main")) == told

@@ -31,5 +31,11 @@ function layoutOf(graph, which) {
 
 /** All there is of the value called `name`, hidden and filtered frames included; 0 where nobody measured it. */
 export function wholeOf({ source }, name) {
-  return source.values.find((value) => value.name === name)?.self.reduce((sum, own) => sum + own, 0) ?? 0;
+  const value = source.values.find((one) => one.name === name);
+  return value ? sumOver(value) : 0;
+}
+
+/** The sum of a value over all nodes. */
+export function sumOver({ self }) {
+  return self.reduce((sum, own) => sum + Math.max(0, own), 0);
 }

@@ -5,6 +5,7 @@
 // Works alone in a page of its own and inside another page; needs no network, no build step and no inline styles.
 
 import { stackText } from "./actions.js";
+import { sumOver } from "./amounts.js";
 import { themeColours } from "./colour.js";
 import { changesOf, compared } from "./compare.js";
 import { functionRows } from "./functions.js";
@@ -85,9 +86,8 @@ export class FlameGraph {
 
   /** Shows another payload; value, zoom, selection and search stay where the new tree still has them. */
   setPayload(payload, baseline = null) {
-    const source = baseline
-      ? compared(decodeTree(payload), decodeTree(baseline), this.options.compareBy)
-      : decodeTree(payload);
+    const tree = decodeTree(payload);
+    const source = baseline ? compared(tree, decodeTree(baseline), this.options.compareBy) : tree;
     const wanted = this.tree ? this.value : this.options.value;
     this.source = source;
     this.payload = payload;
@@ -98,10 +98,8 @@ export class FlameGraph {
 
   // Makes the tree that is drawn from the one that came; zoom and selection stay where it still has them.
   shapeTree(which, keep = true) {
-    const kept = keep && this.tree && {
-      focus: keysTo(this.tree, this.focus), selected: keysTo(this.tree, Math.max(0, this.selected)),
-    };
-    const { source, hidden } = this;
+    const { source, hidden, tree } = this;
+    const kept = keep && tree && { focus: keysTo(tree, this.focus), selected: keysTo(tree, Math.max(0, this.selected)) };
     this.base = hidden.size ? withoutFrames(source, Uint8Array.from(source.name, (name) => (hidden.has(name) ? 1 : 0))) : source;
     const wanted = this.shape.only ? matchFrames(source, compileSearch(this.shape.only).test) : null;
     if (wanted) this.base = withOnly(this.base, wanted);
@@ -301,6 +299,11 @@ export class FlameGraph {
     if (other) this.redraw();
   }
 
+  /** How much of the value there is in all: where one function is inspected, what others spent too. */
+  get whole() {
+    return this.tree.up ? sumOver(this.base.values[this.layout.which]) : this.layout.sum;
+  }
+
   get unit() {
     return this.tree.values[this.layout.which].unit;
   }
@@ -336,7 +339,7 @@ export class FlameGraph {
       prepareSearch(this.base);
       if (this.selected < 0) this.outline.tell(this.layout, -1);
     }
-    const sum = this.changes ? this.tree.values[this.layout.which].whole.after : this.layout.sum;
+    const sum = this.changes ? this.tree.values[this.layout.which].whole.after : this.whole;
     this.table.show(this.base, this.functions, { unit: this.unit, sum, matched: this.matched, compares: Boolean(this.changes) });
   }
 

@@ -55,7 +55,7 @@ function tellAmounts(graph, list, box) {
   const view = layout.total[layout.slot[graph.focus]];
   for (const [label, amount] of [["Total", total], ["Self", self]]) {
     const shares = graph.focus > 0 ? `${formatShare(amount, view)} of view, ` : "";
-    tell(list, label, formatValue(amount, graph.unit), `${shares}${formatShare(amount, layout.sum)} of all`);
+    tell(list, label, formatValue(amount, graph.unit), `${shares}${formatShare(amount, graph.whole)} of all`);
   }
   const samples = samplesIn(graph, box);
   if (samples !== null) tell(list, "Samples", grouped(samples), "");
@@ -113,7 +113,7 @@ export function sentence(graph, node) {
   const total = layout.total[slot];
   return [
     name,
-    `total ${formatValue(total, unit)} (${formatShare(total, layout.sum)})`,
+    `total ${formatValue(total, unit)} (${formatShare(total, graph.whole)})`,
     `self ${formatValue(layout.self[node], unit)}`,
     `level ${levelOf(layout, slot)}`,
     plainText(formatPlace(tree.file[frame], tree.line[frame]), 200),
