@@ -319,3 +319,18 @@ def test_deep_stacks_come_out_as_json(client, make):
     assert answer.status_code == 200
     assert answer.data.count(b'"children"') == 5000
     assert answer.data.count(b"{") == answer.data.count(b"}")
+
+
+def test_series_come_in_whole_reporting_periods_and_trends_leave_out_what_is_not_known(client, store, make):
+    now = int(time.time()) // 300 * 300
+    for back in (600, 2400):
+        end_ns = (now - back) * 10**9
+        store.add("shop", make({"m:a": 5, "m:b": 5}, start_ns=end_ns - 10**9, end_ns=end_ns), str(back), "t")
+    asked = f"from={now - 3600}&to={now}"
+    assert client.get(f"/api/groups/shop/series?{asked}").json["step"] == 300
+    client.put("/api/groups/shop/settings", json={"period_s": 900})
+    assert client.get(f"/api/groups/shop/series?{asked}").json["step"] == 900
+    assert client.get(f"/api/groups/shop/series?from={now - 86_400 * 7}&to={now}").json["step"] % 900 == 0
+    trends = client.get(f"/api/groups/shop/trends?{asked}").json
+    assert len(trends["starts"]) == 2
+    assert dict(zip(trends["names"], trends["shares"], strict=True))["m:a"] == [0.5, 0.5]

@@ -126,7 +126,7 @@ def labels(name: str) -> Response:
 def series(name: str) -> Response:
     """Samples and reports over time, in buckets of ``step`` seconds; ``functions``: shares of the largest few."""
     span = _span(name)
-    step_s = _number("step", max(60, int((span.end - span.start) / _BUCKETS)), 10, 86_400)
+    step_s = _number("step", _usual_step(span), 10, 86_400)
     found = query.frame_series(_store(), span, step_s, slices.label_filter(request.args.getlist("label")))
     shown = found.largest(_number("functions", 0, 0, 10))
     return jsonify(
@@ -144,6 +144,13 @@ def series(name: str) -> Response:
     )
 
 
+def _usual_step(span: Span) -> int:
+    """Whole reporting periods, so that reports do not come in one bucket and miss the next."""
+    period_s = max(60, settings.stored(_store().document(span.group, settings.DOCUMENT)).period_s)
+    periods = -(-(span.end - span.start) // (_BUCKETS * period_s))
+    return int(min(86_400, max(1, periods) * period_s))
+
+
 def _deploys(found: query.FrameSeries) -> list[dict[str, Any]]:
     """Where a revision reported that had not before, though another had: when, which, and which there were before."""
     seen: dict[str, None] = {}
@@ -158,13 +165,15 @@ def _deploys(found: query.FrameSeries) -> list[dict[str, Any]]:
 
 @api.get("/api/groups/<name>/trends")
 def trends(name: str) -> Response:
-    """The largest functions' shares (0 to 1) of the samples in `_TREND_BUCKETS` parts of the range, earliest first."""
+    """The largest functions' shares (0 to 1) of the samples in those of `_TREND_BUCKETS` parts of the range that have any, earliest first."""
     span = _span(name)
     step_s = max(60, int((span.end - span.start) / _TREND_BUCKETS) + 1)
+    # Of a bucket without a report nothing is known: no share of it is 0.
     found = query.frame_series(_store(), span, step_s, slices.label_filter(request.args.getlist("label")))
     shares = found.largest_shares(_number("functions", 300, 1, 2000))
-    rounded = [[round(share, 5) for share in column.tolist()] for column in shares.values()]
-    return jsonify(starts=found.starts.tolist(), step=step_s, names=list(shares), shares=rounded)
+    seen = found.samples > 0
+    rounded = [[round(share, 5) for share in column[seen].tolist()] for column in shares.values()]
+    return jsonify(starts=found.starts[seen].tolist(), step=step_s, names=list(shares), shares=rounded)
 
 
 @api.get("/api/groups/<name>/findings")

@@ -7,6 +7,13 @@ const LEAST_DRAG_PX = 5;
 
 const count = (marks, what) => `${marks?.length ?? 0} ${what}${marks?.length === 1 ? "" : "s"}`;
 
+// As everywhere on the pages: UTC, and the day where one begins. The first says so.
+function clock(time, k) {
+  const text = new Date(time * 1000).toISOString();
+  const told = text.slice(11, 16) === "00:00" ? text.slice(5, 10) : text.slice(11, 16);
+  return k === 0 ? `${told} UTC` : told;
+}
+
 // Findings as bands behind the line, deploys as dashed lines across it.
 function drawMarks(plot, { deploys = [], findings = [], step }, colour) {
   const { ctx, bbox } = plot;
@@ -53,7 +60,8 @@ export class MetricStrip {
         legend: { show: false },
         cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: LEAST_DRAG_PX } },
         scales: { y: { range: (_, low, high) => [0, Math.max(1, high)] } },
-        axes: [{ ...axis, size: 46 }, { ...axis, size: 64, space: 18 }],
+        tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
+        axes: [{ ...axis, size: 30, space: 70, values: (_, splits) => splits.map(clock) }, { ...axis, size: 64, space: 18 }],
         series: [{}, { stroke: colour("--link"), fill: `${colour("--link")}33`, width: 1.5, points: { show: false } }],
         hooks: { setSelect: [(plot) => this.dragged(plot)], draw: [(plot) => drawMarks(plot, series, colour)] },
       },
