@@ -16,6 +16,10 @@ PATHS = [
     "/findings",
     "/reviews",
     "/reviews/findings",
+    "/settings",
+    "/groups/nobody",
+    "/groups/waits",
+    "/groups/waits/summary",
     "/groups/shop/summary",
     "/groups/shop/settings",
     "/groups/shop/findings",
@@ -71,6 +75,8 @@ def full(collector, make_profile):
     assert collector.post(make_profile(stacks)) == 204
     before = {"__main__:<module>;shop.old:path": 60}
     assert collector.post(make_profile(before, end=time.time() - 5000)) == 204
+    waits = b'{"profilingGroupName": "waits"}'
+    assert collector.request("/profilingGroups?clientToken=t", waits, "application/json")[0] < 300
     assert collector.request("/api/reviews", json.dumps(REVIEW).encode(), "application/json")[0] == 200
     return collector
 

@@ -192,6 +192,11 @@ def test_settings_are_changed_by_a_browser_without_scripts(browser, collector, m
     page.fill("#own", "shop")
     page.click("button:text-is('Save links')")
     assert page.input_value("#own") == "shop"
+    page.fill("#per_vcpu_hour", "0.05")
+    page.fill("#currency", "EUR")
+    page.click("button:text-is('Save price')")
+    assert page.input_value("#currency") == "EUR"
+    assert collector.get("/api/groups/shop/price") == {"per_vcpu_hour": 0.05, "currency": "EUR"}
     page.goto(f"{collector.url}/settings")
     page.fill("#name", "laptop")
     page.click("button:text-is('Make a token')")

@@ -158,6 +158,29 @@ def test_planted_step_is_on_the_findings_page_and_a_flat_function_is_not(page, c
     shown = page.evaluate("[globalThis.flameGraph.payload.start, globalThis.flameGraph.payload.end]")
     assert shown == [hour - 6 * 3600, hour]
     assert page.evaluate("globalThis.flameGraph.matchShare") == pytest.approx(0.25, abs=0.01)
+    banded = strip_reds(page, collector, f"?from={hour - 20 * 3600}&to={hour}")
+    assert "m:stepped unusual at" in page.inner_text("#marks")
+    # The last six of twenty hours: the band covers them, and nothing before them.
+    assert max(banded[: int(len(banded) * 0.65)]) == 0
+    inside = banded[int(len(banded) * 0.75) : int(len(banded) * 0.95)]
+    assert sum(red > 0 for red in inside) > 0.8 * len(inside)  # but where the line itself passes
+
+
+def strip_reds(page, collector, query):
+    """How much redder than blue each column of the strip's plot is, left to right, over its upper edge."""
+    open_group(page, collector, query)
+    page.wait_for_selector("#strip canvas")
+    wait_until(lambda: page.locator("#strip .u-over").bounding_box() is not None)
+    return page.evaluate(
+        """() => {
+          const canvas = document.querySelector("#strip canvas");
+          const [whole, over] = [canvas, document.querySelector("#strip .u-over")].map((one) => one.getBoundingClientRect());
+          const ratio = canvas.width / whole.width;
+          const left = Math.round((over.left - whole.left) * ratio);
+          const row = canvas.getContext("2d").getImageData(left + 3, Math.round((over.top - whole.top) * ratio) + 2, Math.round(over.width * ratio) - 6, 1).data;
+          return Array.from({ length: row.length / 4 }, (_, k) => Math.max(0, row[4 * k + 3] ? row[4 * k] - row[4 * k + 2] : 0));
+        }"""
+    )
 
 
 def test_tooltip_tells_what_is_under_the_pointer(page, collector, make_profile):

@@ -138,3 +138,8 @@ def test_groups_page_counts_findings(client, store):
         ],
     )
     assert 'aria-label="Findings of shop: 2">2</a>' in client.get("/", headers=BROWSER).text
+
+
+def test_what_stands_between_backticks_is_code_and_all_of_it_text():
+    assert views.ticks("copy `a<b>` now & `c`") == "copy <code>a&lt;b&gt;</code> now &amp; <code>c</code>"
+    assert views.ticks("plain") == "plain"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kibitz_server import costs, heap_growth, query, settings, sources
+from kibitz_server import costs, flamegraph, heap_growth, query, settings, sources
 from kibitz_server.api import ApiError
 from kibitz_server.heap_growth import ProcessHeap
 from kibitz_server.recommendations import group as recommendations
@@ -44,7 +44,7 @@ class Summary:
     ``executing``, ``blocked`` and ``waiting``: shares of the time that was not idle.
 
     ``on_cpu``: CPU time over wall time of all threads, 0 to 1; None where either is not known. ``heaps``: those that
-    leak, then the largest; ``cost``: of a year, where the group has a price.
+    leak, then the largest; ``cost``: of a year, where the group has a price; ``estimated``: what is said of states that are.
     """
 
     profiles: int
@@ -61,6 +61,7 @@ class Summary:
     waiting: float | None
     heaps: list[ProcessHeap]
     cost: costs.YearlyCost | None
+    estimated: str
 
 
 def summarise(store: Store, group: str, now: float) -> Summary:
@@ -90,6 +91,7 @@ def summarise(store: Store, group: str, now: float) -> Summary:
         vitals=vitals,
         heaps=_heaps(store, span),
         cost=yearly_cost(vitals, costs.price(store.document(group, costs.DOCUMENT))),
+        estimated=flamegraph.ESTIMATED_STATES if tree.estimated_states else "",
         **_working(dict(zip(by_state.states, counts, strict=True))),
     )
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, render_template, request
+from markupsafe import Markup
 
 from kibitz_agent import exporters
 from kibitz_agent import flamegraph as renderer
@@ -81,6 +82,15 @@ def percent(share: float | None) -> str:
 def money(cost: costs.YearlyCost) -> str:
     """An amount with its currency."""
     return costs.money(cost)
+
+
+@pages.app_template_filter("ticks")
+def ticks(text: str) -> Markup:
+    """A text whose parts between backticks are code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts)
+    )
 
 
 def range_label(start: str, end: str | None) -> str:
