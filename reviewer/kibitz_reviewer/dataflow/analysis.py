@@ -16,6 +16,7 @@ from kibitz_reviewer.dataflow.state import Object, State
 from kibitz_reviewer.dataflow.values import (
     HARMLESS,
     UNKNOWN,
+    ClassRef,
     External,
     FunctionRef,
     ObjectRef,
@@ -246,7 +247,7 @@ class Analysis(Calls):
                 or self._is_enumeration(parameter, info)
             ):
                 return UNKNOWN if annotation not in SCALARS else HARMLESS
-            return self._controlled(parameter, handler)
+            return self._document(parameter, handler, info) or self._controlled(parameter, handler)
         if annotation and not info.module.module.names.bindings(annotation.partition(".")[0], info.node):
             return UNKNOWN if annotation in SCALARS else external(f"{annotation}()")
         if annotation in SCALARS:
@@ -259,6 +260,27 @@ class Analysis(Calls):
         label = "local" if handler.kind == "command" else "remote"
         source = self.step(parameter, f"parameter `{parameter.arg}` is {handler.what}")
         return Value(frozenset((Taint(label, source),)))
+
+    def _document(self, parameter: ast.arg, handler: Handler, info: FunctionInfo) -> Value | None:
+        """The body of a request as a model of the program: its numbers are numbers. None if it is something else."""
+        if parameter.annotation is None:
+            return None
+        model = self.in_module(info.module, parameter.annotation)
+        found = [ref.info for ref in model.refs if type(ref) is ClassRef]
+        fields = self._record_fields(found[0]) if len(found) == 1 else None
+        if not fields:
+            return None
+        controlled = self._controlled(parameter, handler)
+        numbers = {
+            statement.target.id
+            for each in self.mro(found[0])
+            for statement in each.node.body
+            if isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and ast.unparse(statement.annotation) in SCALARS
+        }
+        cells = {name: HARMLESS if name in numbers else controlled for name in fields}
+        return self.allocate(self.state, parameter, Object("object", cells, rest=controlled, cls=found[0]))
 
     def _annotated_type(self, parameter: ast.arg, info: FunctionInfo) -> str:
         node = parameter.annotation

@@ -23,6 +23,8 @@ from kibitz_reviewer.dataflow.values import (
     join_all,
 )
 
+PARSED = (".parse_args()", ".parse_known_args()[]")
+
 
 class Attributes(ContainerMethods):
     """Reads attributes."""
@@ -51,6 +53,8 @@ class Attributes(ContainerMethods):
 
     def attribute(self, value: Value, name: str, node: ast.AST) -> Value:
         """``value.name``."""
+        if value.taints and self._is_limited(value, name):
+            return HARMLESS
         results: list[Value] = []
         for ref in value.refs:
             results.append(self._attribute_of(ref, value, name, node))
@@ -59,6 +63,19 @@ class Attributes(ContainerMethods):
         if not results:
             return UNKNOWN if value.unknown or value.constants is None else HARMLESS
         return join_all(results)
+
+    def _is_limited(self, value: Value, name: str) -> bool:
+        """Whether ``args.name`` is a number, or one of the choices that the parser of the command line was given."""
+        if not any(type(ref) is External and ref.name.endswith(PARSED) for ref in value.refs):
+            return False
+        module = self.here.home.module
+        for call in module.method_calls("add_argument"):
+            given = {keyword.arg: keyword.value for keyword in call.keywords}
+            names = [module.constant(given.get("dest")), *(module.constant(arg) for arg in call.args)]
+            if name in [str(each).lstrip("-").replace("-", "_") for each in names]:
+                kind = given.get("type")
+                return "choices" in given or (isinstance(kind, ast.Name) and kind.id in ("int", "float"))
+        return False
 
     def _attribute_of(self, ref: object, value: Value, name: str, node: ast.AST) -> Value:
         if type(ref) is External:

@@ -289,7 +289,10 @@ class Machine:
         module = self.here.home.module
         harmful = [t for t in value.taints if t.label in model.labels and t.harms(model.kind)]
         key = (model.kind, node)
-        self.verdicts[key] = self.verdicts.get(key, True) and not harmful and not value.unknown
+        # What was controlled and has been made harmless is known well enough.
+        is_cleaned = bool(value.taints) and not any(t.harms(model.kind) for t in value.taints)
+        is_harmless = not harmful and (is_cleaned or not value.unknown)
+        self.verdicts[key] = self.verdicts.get(key, True) and is_harmless
         for taint in harmful:
             steps = (*taint.steps, self.step(node, f"used here by {what}"))
             reached = Taint(taint.label, taint.source, taint.clean, steps)

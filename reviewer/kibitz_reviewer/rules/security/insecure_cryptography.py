@@ -16,6 +16,8 @@ from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 CRYPTO = ("Crypto.", "Cryptodome.", "pyDes", "crypto.")
 CIPHERS = re.compile(r"(?:Cipher\.(?:DES3?|ARC[24]|Blowfish|CAST|XOR|IDEA)\.new|pyDes\.(?:triple_)?des)$")
 ALGORITHMS = frozenset({"ARC4", "Blowfish", "CAST5", "IDEA", "SEED", "TripleDES", "RC2"})
+#: Fewer than this and a password is tried a million times a second.
+ROUNDS = 10_000
 
 
 class InsecureCryptography(Rule):
@@ -30,7 +32,17 @@ class InsecureCryptography(Rule):
     severity = Severity.CRITICAL
     cwe = (327, 326)
     aliases = ("python/insecure-cryptography@v1.0",)
-    triggers = ("Crypto", "Cryptodome", "cryptography", "rsa", "ssl", "OpenSSL", "pyDes", "Blowfish")
+    triggers = (
+        "Crypto",
+        "Cryptodome",
+        "cryptography",
+        "rsa",
+        "ssl",
+        "OpenSSL",
+        "pyDes",
+        "Blowfish",
+        "pbkdf2_hmac",
+    )
     fix = Applicability.SUGGESTED
     fix_title = "Use a key that is long enough"
     noncompliant = (
@@ -48,6 +60,14 @@ class InsecureCryptography(Rule):
             return cipher.encrypt(data)
         """,
         """
+        import hashlib
+        from Crypto.Cipher import AES
+
+        def seal(password, salt, data):
+            key = hashlib.pbkdf2_hmac("sha256", password, salt, 1000)  # finding
+            return AES.new(key, AES.MODE_CBC, b"sixteen bytes ok")  # finding
+        """,
+        """
         from cryptography.hazmat.primitives.asymmetric import rsa
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -58,9 +78,13 @@ class InsecureCryptography(Rule):
     )
     compliant = (
         """
+        import hashlib
+        import os
         from Crypto.Cipher import AES
 
-        def seal(key, data):
+        def seal(password, data):
+            key = hashlib.pbkdf2_hmac("sha256", password, os.urandom(16), 600_000)
+            other = AES.new(key, AES.MODE_CBC, os.urandom(16))
             cipher = AES.new(key, AES.MODE_GCM)
             return cipher.encrypt_and_digest(data)
         """,
@@ -102,6 +126,15 @@ class InsecureCryptography(Rule):
             and any(m.endswith("MODE_ECB") for m in (name_of(module, argument(call, 1, "mode")),))
         ):
             return "ECB shows the pattern of what it hides."
+        if root.startswith(CRYPTO) and ".Cipher." in root + "." and last == "new":
+            start = argument(call, 2, "iv", "nonce", "IV")
+            if start is not None and isinstance(known(module, start), bytes):
+                return "This initialisation vector never changes."
+        if last in ("PBKDF2HMAC", "PBKDF2", "pbkdf2_hmac"):
+            rounds = known(module, argument(call, 3, "iterations", "count"))
+            return (
+                "So few rounds are tried in no time." if isinstance(rounds, int) and rounds < ROUNDS else ""
+            )
         if (
             name.startswith("cryptography.")
             and last == "PKCS1v15"
