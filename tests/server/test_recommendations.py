@@ -75,3 +75,9 @@ def test_wall_time_stands_in_where_no_cpu_time_was_measured() -> None:
         builder.add_stack([Frame(name) for name in stack.split(";")], (count, count, 0), {"state": "waiting"})
     (only,) = recommend(calls_of_profile(builder.build()), [SHOP])
     assert only.share == 0.5
+
+
+def test_a_match_says_which_of_the_patterns_sequences_it_is() -> None:
+    either = replace(SHOP, frames=(("shop:view", "...", "db:ask"), ("mail:*",)))
+    (only,) = recommend(calls_of_stacks({"shop:view;db:ask": 60, "mail:send": 40}), [either])
+    assert [match.sequence for match in only.top] == [0, 1]

@@ -26,12 +26,16 @@ _IDLE = (
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A place where a pattern was seen: the names down to it, the caller's file and line, the share of the whole."""
+    """A place where a pattern was seen: the names down to it, the caller's file and line, the share of the whole.
+
+    ``sequence``: which of the pattern's sequences of frames it was.
+    """
 
     path: tuple[str, ...]
     file: str
     line: int
     share: float
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def recommend(calls: Calls, patterns: Iterable[Pattern]) -> list[Recommendation]
 
 
 def _judged(calls: Calls, names: Names, idle: Mask, pattern: Pattern) -> Recommendation | None:
-    ends = matched(calls, names, pattern)
+    sequences = matched(calls, names, pattern)
+    ends = sequences >= 0
     if not ends.any():
         return None
     covered = ends | calls.below(ends)
@@ -73,20 +78,20 @@ def _judged(calls: Calls, names: Names, idle: Mask, pattern: Pattern) -> Recomme
     if samples < LEAST_SAMPLES or not whole or value / whole < pattern.threshold:
         return None
     outermost = np.flatnonzero(ends & ~calls.below(ends))
-    top = _top(calls, outermost, values, whole)
+    top = _top(calls, outermost, sequences, values, whole)
     cpu = int(calls.values[CPU][covered].sum())
     return Recommendation(pattern, value / whole, value, cpu, calls.unit, len(outermost), samples, top)
 
 
-def matched(calls: Calls, names: Names, pattern: Pattern) -> Mask:
-    """(nodes,): where a sequence of the pattern ends and nothing excuses it."""
-    ends = np.zeros(len(calls.parent), bool)
-    for sequence in pattern.frames:
-        ends |= _sequence(calls, names, sequence)
-    if pattern.unless and ends.any():
+def matched(calls: Calls, names: Names, pattern: Pattern) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """(nodes,): the first of the pattern's sequences that ends there with nothing to excuse it, else -1."""
+    found = np.full(len(calls.parent), -1)
+    for index, sequence in reversed(list(enumerate(pattern.frames))):
+        found[_sequence(calls, names, sequence)] = index
+    if pattern.unless and (found >= 0).any():
         excused = _ends(calls, names, pattern.unless)
-        ends &= ~(excused | calls.below(excused))
-    return ends
+        found[excused | calls.below(excused)] = -1
+    return found
 
 
 def _sequence(calls: Calls, names: Names, sequence: tuple[str, ...]) -> Mask:
@@ -120,6 +125,7 @@ def _ends(calls: Calls, names: Names, wanted: tuple[str, ...]) -> Mask:
 def _top(
     calls: Calls,
     nodes: np.ndarray[tuple[int], np.dtype[np.int64]],
+    sequences: np.ndarray[tuple[int], np.dtype[np.int64]],
     values: np.ndarray[tuple[int], np.dtype[np.int64]],
     whole: int,
 ) -> tuple[Match, ...]:
@@ -130,14 +136,19 @@ def _top(
     totals = sums[calls.last[nodes]] - sums[calls.first[nodes]]
     chosen = nodes[np.argsort(-totals, kind="stable")][:_TOP_MATCHES]
     return tuple(
-        _match(calls, int(node), int(sums[calls.last[node]] - sums[calls.first[node]]) / whole)
+        _match(
+            calls,
+            int(node),
+            int(sums[calls.last[node]] - sums[calls.first[node]]) / whole,
+            int(sequences[node]),
+        )
         for node in chosen
     )
 
 
-def _match(calls: Calls, node: int, share: float) -> Match:
+def _match(calls: Calls, node: int, share: float, sequence: int) -> Match:
     path = calls.path(node)
     caller = path[-2] if len(path) > 1 else path[-1]
     frame = calls.frames[int(calls.frame[caller])]
     names = tuple(calls.frames[int(calls.frame[step])].name for step in path)
-    return Match(names, frame.file, int(calls.line[caller]), share)
+    return Match(names, frame.file, int(calls.line[caller]), share, sequence)

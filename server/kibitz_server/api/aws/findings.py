@@ -139,7 +139,7 @@ def _recommendation(one: Advice, start: float, end: float) -> Params:
         "topMatches": [
             {
                 "frameAddress": " / ".join(match.path),
-                "targetFramesIndex": 0,
+                "targetFramesIndex": match.sequence,
                 "thresholdBreachValue": 100 * match.share,
             }
             for match in found.top
