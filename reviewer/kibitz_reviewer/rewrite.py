@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kibitz_reviewer.fixes import apply_edits, compatible, moved, write_atomically
 from kibitz_reviewer.runner import Target, review_source
-from kibitz_reviewer.sources import NOTEBOOK, UnreadableError, read
+from kibitz_reviewer.sources import NOTEBOOK, UnreadableError, is_manifest, read
 
 MAX_ROUNDS = 20
 
@@ -41,7 +41,7 @@ def rewrite(text: str, path: str, changed: frozenset[int] | None = None) -> Rewr
 def rewrite_file(target: Target) -> tuple[int, frozenset[int] | None]:
     """Fix a file on disk; returns how many findings are gone, and where its changed lines are now. Raises ``UnreadableError`` if it cannot be written back."""
     source = read(target.place)
-    if target.path.endswith(NOTEBOOK):
+    if target.path.endswith(NOTEBOOK) or is_manifest(target.path):
         return 0, target.changed
     result = rewrite(source.text, target.path, target.changed)
     if result.text != source.text:

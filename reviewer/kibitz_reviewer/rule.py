@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kibitz_reviewer.engines.index import Module
     from kibitz_reviewer.fixes import Repair
+    from kibitz_reviewer.manifest import Manifest
 
 __all__ = [
     "Applicability",
@@ -105,6 +106,10 @@ class Rule:
     def check(self, module: Module) -> Iterator[Finding]:
         """Yield a finding (``self.finding(module, node, message)``) for each place of ``module`` the rule objects to."""
         raise NotImplementedError
+
+    def check_manifest(self, manifest: Manifest) -> Iterator[Finding]:  # noqa: ARG002 - most rules are about Python
+        """Yield a finding (``manifest.finding(self, line, message)``) for each line of a requirements file or pyproject.toml."""
+        return iter(())
 
     def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         """The node to put in the place of ``node``, the libcst twin of the finding's node (or of its ``anchor``).

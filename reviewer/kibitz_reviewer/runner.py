@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kibitz_reviewer import custom, limits, pool
+from kibitz_reviewer import custom, limits, manifest, pool
 from kibitz_reviewer.cache import Cache, Known, digest
 from kibitz_reviewer.dataflow.program import Workspace
 from kibitz_reviewer.duplicates import comparison
@@ -24,7 +24,7 @@ from kibitz_reviewer.fixes import with_fixes
 from kibitz_reviewer.outcome import Problem, Review, Target
 from kibitz_reviewer.progress import Progress
 from kibitz_reviewer.rule import Rule, all_rules, rule_named
-from kibitz_reviewer.sources import NOTEBOOK, UnreadableError
+from kibitz_reviewer.sources import NOTEBOOK, UnreadableError, is_manifest
 from kibitz_reviewer.suppress import Suppressions, keep, suppressions, unused
 
 __all__ = ["Problem", "Review", "Target", "review", "review_file", "review_source"]
@@ -79,6 +79,8 @@ def review_file(target: Target, cache: Cache | None = None) -> Review:
 
 def _review_file(target: Target, cache: Cache | None) -> Review:
     text = target.source().text
+    if is_manifest(target.path):
+        return _review_manifest(text, target)
     if cache is not None and target.changed is None:
         return _remembered(text, target, cache)
     if target.path.endswith(NOTEBOOK):
@@ -171,6 +173,18 @@ def _review_notebook(text: str, target: Target) -> Review:
     result = review_source(source, target.path, workspace=_workspace(target))
     result.findings = [replace(finding, fix=None, anchor=None) for finding in result.findings]
     return result
+
+
+def _review_manifest(text: str, target: Target) -> Review:
+    """Review what says what is installed."""
+    try:
+        read = manifest.parse(text, target.path, target.place.parent)
+    except manifest.ManifestError as error:
+        return Review(problems=[Problem(target.path, f"does not parse: {error}", broken=True)])
+    found = fingerprinted(finding for rule in all_rules() for finding in rule.check_manifest(read))
+    kept, suppressed = keep(found, suppressions(text))
+    lines = len(read.lines) - (read.lines[-1] == "")
+    return Review(touching(kept, target.changed), files=1, lines=lines, suppressed=suppressed)
 
 
 def _workspace(target: Target) -> Workspace | None:
@@ -267,12 +281,16 @@ def _checked(rule: Rule, module: Module, result: Review) -> list[Finding]:
         return []
 
 
+def _is_python(path: str) -> bool:
+    return not path.endswith(NOTEBOOK) and not is_manifest(path)
+
+
 def _ask_pylint(targets: Sequence[Target], result: Review) -> None:
     texts: dict[str, str] = {}
     changed: dict[str, frozenset[int] | None] = {}
     broken = {problem.path for problem in result.problems if problem.broken}
     for target in targets:
-        if target.path not in broken and not target.path.endswith(NOTEBOOK):
+        if target.path not in broken and _is_python(target.path):
             try:
                 texts[target.path] = target.source().text
             except UnreadableError:

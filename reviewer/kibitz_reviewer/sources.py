@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 MAX_BYTES = 1_000_000
 UNDECLARED = "not UTF-8, and no coding line on line 1 or 2 says what else (PEP 263)"
 BOM = b"\xef\xbb\xbf"
 SUFFIXES = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
 NOTEBOOK = ".ipynb"
+PYPROJECT = "pyproject.toml"
+_REQUIREMENTS = re.compile(r"(?:^|/)(?:requirements[\w.-]*\.txt|requirements/[\w.-]+\.txt)$")
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "__pypackages__"})
 
 
@@ -85,8 +88,18 @@ def walk(folder: Path) -> Iterator[tuple[Path, str | None]]:
         folders[:] = sorted(name for name in folders if _is_entered(place / name))
         for name in sorted(files):
             path = place / name
-            if path.suffix in SUFFIXES:
+            if is_reviewed(path.as_posix()):
                 yield path, _left_out(path, root)
+
+
+def is_manifest(path: str) -> bool:
+    """Whether the file at ``path`` (forward slashes) says what is installed."""
+    return path.rpartition("/")[2] == PYPROJECT or _REQUIREMENTS.search(path) is not None
+
+
+def is_reviewed(path: str) -> bool:
+    """Whether a file of that name is one to review: Python, or what says what is installed."""
+    return PurePosixPath(path).suffix in SUFFIXES or is_manifest(path)
 
 
 def relative(path: Path, base: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from kibitz_reviewer.diff import Changes, DiffError, mismatch, parse, split_range
 from kibitz_reviewer.repository import Entry, Repository
 from kibitz_reviewer.runner import Problem, Target
-from kibitz_reviewer.sources import MAX_BYTES, SUFFIXES, UnreadableError, expand, read, relative, walk
+from kibitz_reviewer.sources import MAX_BYTES, UnreadableError, expand, is_reviewed, read, relative, walk
 
 #: A change is compared with so many files at most.
 MAX_OTHERS = 20_000
@@ -134,7 +134,7 @@ def _chosen(touched: Sequence[Entry], selection: Selection, root: Path, paths: S
     left = 0
     for file in touched:
         place = (root / file.path).resolve()
-        if Path(file.path).suffix not in SUFFIXES:
+        if not is_reviewed(file.path):
             continue
         if not place.is_relative_to(top) or not _ODD.isdisjoint(file.path.split("/")):
             selection.problems.append(Problem(file.path, "skipped: it lies outside the tree"))
@@ -162,11 +162,11 @@ def _reviewable(
     limits = [path.resolve() for path in paths]
     found = []
     for path in changes.binary:
-        if Path(path).suffix in SUFFIXES:
+        if is_reviewed(path):
             selection.problems.append(Problem(path, "skipped: the change is binary"))
     for path, added in sorted(changes.added.items()):
         place = (root / path).resolve()
-        if Path(path).suffix not in SUFFIXES or not added:
+        if not is_reviewed(path) or not added:
             continue
         if not place.is_relative_to(top):
             selection.problems.append(Problem(path, "skipped: it lies outside the tree"))
