@@ -327,7 +327,9 @@ def _without(value: Value, sources: set[Step], kinds: frozenset[str]) -> Value:
     )
     if EVERY_KIND in kinds:
         taints = frozenset(t for t in taints if t.source not in sources)
-    return Value(taints, value.constants, value.refs, value.prefix, value.unknown)
+    # Nothing is left that anybody chose freely.
+    is_known = EVERY_KIND in kinds and not taints
+    return Value(taints, value.constants, value.refs, value.prefix, value.unknown and not is_known)
 
 
 def _compared_name(part: ast.expr) -> str | None:
