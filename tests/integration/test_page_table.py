@@ -316,3 +316,33 @@ def test_states_that_were_guessed_from_names_are_said_to_be(page, collector, mak
         assert ("estimated from function names" in page.inner_text(".kb-flame")) == told
         page.goto(f"{collector.url}/groups/{group}/summary")
         assert ("estimated from function names" in page.inner_text("main")) == told
+
+
+def test_each_view_is_walked_and_zoomed_with_keys_alone(page, collector, make_profile):
+    assert collector.post(make_profile(STACKS)) == 204
+    open_group(page, collector)
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "kb-canvas":
+            break
+    assert page.evaluate("document.activeElement.className") == "kb-canvas"
+    for key, view in (("1", "overview"), ("2", "hotspots"), ("3", "inspect")):
+        page.keyboard.press("Home")
+        page.keyboard.press(key)
+        assert page.evaluate("globalThis.flameGraph.shape.view") == view
+        page.keyboard.press("Home")
+        at_root = page.inner_text(".kb-status")
+        page.keyboard.press("ArrowDown")
+        below = page.inner_text(".kb-status")
+        page.keyboard.press("ArrowUp")
+        if view != "inspect":  # where the inspected function itself is innermost, and its callers are above
+            assert below != at_root
+            assert page.inner_text(".kb-status") == at_root
+            page.keyboard.press("ArrowDown")
+        active = page.get_attribute(".kb-canvas", "aria-activedescendant")
+        assert page.get_attribute(f"#{active}", "aria-selected") == "true"
+        page.keyboard.press("Enter")
+        focus = page.evaluate("globalThis.flameGraph.focus")
+        assert focus == page.evaluate("globalThis.flameGraph.selected")
+        page.keyboard.press("Escape")
+        assert page.evaluate("globalThis.flameGraph.focus") == 0

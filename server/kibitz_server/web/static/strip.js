@@ -14,6 +14,11 @@ function clock(time, k) {
   return k === 0 ? `${told} UTC` : told;
 }
 
+// The first and the last bucket reach over the ends of the range: without a report in them they say nothing.
+function inside(samples) {
+  return samples.map((count, k) => (count === 0 && (k === 0 || k === samples.length - 1) ? null : count));
+}
+
 // Findings as bands behind the line, deploys as dashed lines across it.
 function drawMarks(plot, { deploys = [], findings = [], step }, colour) {
   const { ctx, bbox } = plot;
@@ -57,6 +62,7 @@ export class MetricStrip {
       {
         width: this.container.clientWidth,
         height: HEIGHT_PX,
+        padding: [8, 24, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: LEAST_DRAG_PX } },
         scales: { y: { range: (_, low, high) => [0, Math.max(1, high)] } },
@@ -65,7 +71,7 @@ export class MetricStrip {
         series: [{}, { stroke: colour("--link"), fill: `${colour("--link")}33`, width: 1.5, points: { show: false } }],
         hooks: { setSelect: [(plot) => this.dragged(plot)], draw: [(plot) => drawMarks(plot, series, colour)] },
       },
-      [series.starts, series.samples],
+      [series.starts, inside(series.samples)],
       this.container,
     );
     const all = series.samples.reduce((sum, count) => sum + count, 0);
