@@ -225,12 +225,11 @@ def test_an_archive_that_is_none_fails_the_review(client: Any, tmp_path: Path) -
     )
 
 
-def scan(security: Any, files: dict[str, str], **given: Any) -> dict[str, Any]:
-    """Upload, scan, wait: GetScan's answer."""
+def scan(security: Any, files: dict[str, str] | bytes, **given: Any) -> dict[str, Any]:
+    """Upload files (or a zip), scan, wait: GetScan's answer."""
     place = security.create_upload_url(scanName="shop")
-    upload = urllib.request.Request(
-        place["s3Url"], zipped(files), dict(place["requestHeaders"]), method="PUT"
-    )
+    content = files if isinstance(files, bytes) else zipped(files)
+    upload = urllib.request.Request(place["s3Url"], content, dict(place["requestHeaders"]), method="PUT")
     with urllib.request.urlopen(upload, timeout=60) as answer:
         assert answer.status == 200
     run = security.create_scan(
@@ -259,6 +258,18 @@ def test_nothing_of_an_upload_is_ever_run(security: Any, tmp_path: Path) -> None
     assert scan(security, files)["scanState"] == "Successful"
     assert not (tmp_path / "sprung").exists()
     assert security.get_findings(scanName="shop")["findings"]
+
+
+def test_a_bomb_of_entries_fails_its_scan_and_one_of_zeros_is_left_out(security: Any, collector: Any) -> None:
+    bomb = scan(security, zipped({f"{number}.py": "" for number in range(100_001)}))
+    assert bomb["scanState"] == "Failed"
+    assert "expected at most 100000 entries" in bomb["errorMessage"]
+    zeros = zipped({"zeros.py": "0" * 200_000_000, "a.py": BAD})
+    assert len(zeros) < 1_000_000
+    assert scan(security, zeros)["scanState"] == "Successful"
+    found = security.get_findings(scanName="shop")["findings"]
+    assert {one["vulnerability"]["filePath"]["path"] for one in found} == {"a.py"}
+    assert list((collector.data / "uploads").iterdir()) == []
 
 
 def test_a_scan_finds_and_the_next_closes_what_is_fixed(security: Any, collector: Any) -> None:
