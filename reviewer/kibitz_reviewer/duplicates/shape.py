@@ -19,19 +19,22 @@ from itertools import pairwise
 MAX_WEIGHT = 16
 NAME, LITERAL = "n", "0"
 
+#: Blanks before each token go with it. The groups, by how often they come: name, operator, newline, string, number, other.
 _TOKEN = re.compile(
-    r"(?P<newline>(?:\r\n?|\n)[ \t\f]*)"
-    r"|(?P<skip>#[^\r\n]*|\\(?:\r\n?|\n)|[ \t\f]+)"
-    r"|(?P<name>[^\W\d]\w*(?!['\"\w]))"
-    r'''|(?P<string>[rbfutRBFUT]{0,3}(?:"""(?:[^"\\]|\\.|"(?!""))*"""|\'{3}(?:[^'\\]|\\.|'(?!''))*\'{3}'''
+    r"[ \t\f]*(?:([^\W\d]\w*(?!['\"\w]))"
+    r"|(->|:=|\*\*=?|//=?|[-+*/%&|^<>=!@]=|<<|>>|\.(?!\d)|[^\s\w.'\"#\\])"
+    r"|((?:\r\n?|\n)[ \t\f]*)"
+    r'''|([rbfutRBFUT]{0,3}(?:"""(?:[^"\\]|\\.|"(?!""))*"""|\'{3}(?:[^'\\]|\\.|'(?!''))*\'{3}'''
     r"""|"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'))"""
-    r"|(?P<number>\.?\d(?:[eE][-+]|[\w.])*)"
-    r"|(?P<operator>->|:=|\*\*=?|//=?|[-+*/%&|^<>=!@]=|<<|>>|.)",
+    r"|(\.?\d(?:[eE][-+]|[\w.])*)"
+    r"|(#[^\r\n]*|\\(?:\r\n?|\n)|.))",
     re.DOTALL,
 )
+_A_NAME, _AN_OPERATOR, _A_NEWLINE, _A_STRING, _A_NUMBER, _OTHER = range(1, 7)
 _NEWLINE = re.compile(r"\r\n?|\n")
-_KEPT = frozenset(keyword.kwlist) | frozenset(name for name in vars(builtins) if name.islower())
-_OWN = frozenset({"self", "cls"})
+_OWN = ("self", "cls")
+_KEPT = frozenset((*keyword.kwlist, *_OWN, *(name for name in vars(builtins) if name.islower())))
+_OF_OWN = [[name] for name in _OWN]
 _PLAIN = frozenset({LITERAL, NAME, "None", "True", "False", *"()[]{},:=-."})
 _CONSTANTS = frozenset({LITERAL, "None", "True", "False"})
 
@@ -111,36 +114,31 @@ def lines_of(source: str) -> Iterator[Line]:  # noqa: C901 - a call for each tok
     parts: list[str] = []
     names: list[str] = []
     depth, indent, number, start = 0, 0, 1, 1
+    kept = _KEPT
     for match in _TOKEN.finditer(source):
-        kind, text = match.lastgroup, match[0]
-        if kind == "skip":
-            if text[0] == "\\":
-                number += 1
-            elif not parts and text[0] != "#" and match.start() == 0:
-                indent = len(text)
-            continue
-        if kind == "newline":
+        kind = match.lastindex
+        text = match[kind or 0]
+        if kind == _A_NEWLINE:
             if not depth:
-                if _counts(parts):
-                    yield Line(parts, names, indent, start, number)
                 if parts:
+                    if _counts(parts):
+                        yield Line(parts, names, indent, start, number)
                     parts, names = [], []
                 indent = len(text.lstrip("\r\n").expandtabs())
             number += 1
             continue
         if not parts:
+            if kind == _OTHER:
+                number += text[0] == "\\"
+                continue
             start = number
-        if kind == "name":
-            if (
-                text in _KEPT
-                or text in _OWN
-                or (parts and parts[-1] == "." and parts[-2:-1] not in (["self"], ["cls"]))
-            ):
+        if kind == _A_NAME:
+            if text in kept or (parts and parts[-1] == "." and parts[-2:-1] not in _OF_OWN):
                 parts.append(text)
             else:
                 parts.append(NAME)
                 names.append(text)
-        elif kind == "operator":
+        elif kind == _AN_OPERATOR:
             if text in "([{":
                 depth += 1
             elif text in ")]}":
@@ -148,11 +146,13 @@ def lines_of(source: str) -> Iterator[Line]:  # noqa: C901 - a call for each tok
                 if parts and parts[-1] == ",":
                     parts.pop()
             parts.append(text)
+        elif kind == _OTHER:
+            number += text[0] == "\\"
         else:
             if not parts or parts[-1] != LITERAL:
                 parts.append(LITERAL)
-            if kind == "string":
-                number += len(_NEWLINE.findall(text)) if "\n" in text or "\r" in text else 0
+            if kind == _A_STRING and ("\n" in text or "\r" in text):
+                number += len(_NEWLINE.findall(text))
     if _counts(parts):
         yield Line(parts, names, indent, start, number)
 
@@ -165,9 +165,10 @@ def _weight(parts: list[str]) -> int:
     """How much code a line is: its tokens up to a limit; none for a declaration or a row of a table."""
     if parts[:2] == [NAME, ":"] or parts[0] in ("pass", "@", "global", "nonlocal"):
         return 0
-    words = [part for part in parts if part == NAME or part in _CONSTANTS]
-    literals = sum(1 for part in words if part != NAME)
-    calls = any(part == "(" and before == NAME for before, part in pairwise(parts))
-    if 2 * literals >= len(words) and not calls and _PLAIN.issuperset(parts):
-        return 0
+    if _PLAIN.issuperset(parts):
+        words = [part for part in parts if part == NAME or part in _CONSTANTS]
+        literals = sum(1 for part in words if part != NAME)
+        calls = any(part == "(" and before == NAME for before, part in pairwise(parts))
+        if 2 * literals >= len(words) and not calls:
+            return 0
     return min(len(parts), MAX_WEIGHT)
