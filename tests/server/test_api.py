@@ -321,16 +321,29 @@ def test_deep_stacks_come_out_as_json(client, make):
     assert answer.data.count(b"{") == answer.data.count(b"}")
 
 
-def test_series_come_in_whole_reporting_periods_and_trends_leave_out_what_is_not_known(client, store, make):
-    now = int(time.time()) // 300 * 300
+def test_series_come_in_whole_times_of_how_often_reports_end(client, store, make):
+    now = int(time.time()) // 3600 * 3600
+    asked = f"from={now - 3600}&to={now}"
+    for number in range(12):
+        end_ns = (now - 100 - 300 * number) * 10**9
+        store.add("shop", make({"m:a": 5}, start_ns=end_ns - 10**9, end_ns=end_ns), str(number), "t")
+        store.add("often", make({"m:a": 5}, start_ns=end_ns - 10**9, end_ns=end_ns), str(number), "t")
+        for back in range(60, 300, 60):
+            ended_ns = end_ns + back * 10**9
+            store.add(
+                "often", make({"m:a": 5}, start_ns=ended_ns - 10**9, end_ns=ended_ns), f"{number}-{back}", "t"
+            )
+    slow = client.get(f"/api/groups/shop/series?{asked}").json
+    assert (slow["step"], slow["samples"]) == (300, [5] * 12)
+    assert client.get(f"/api/groups/often/series?{asked}").json["step"] == 60
+    assert client.get(f"/api/groups/shop/series?from={now - 43_200}&to={now}").json["step"] == 600
+
+
+def test_trends_leave_out_times_of_which_nothing_is_known(client, store, make):
+    now = int(time.time()) // 3600 * 3600
     for back in (600, 2400):
         end_ns = (now - back) * 10**9
         store.add("shop", make({"m:a": 5, "m:b": 5}, start_ns=end_ns - 10**9, end_ns=end_ns), str(back), "t")
-    asked = f"from={now - 3600}&to={now}"
-    assert client.get(f"/api/groups/shop/series?{asked}").json["step"] == 300
-    client.put("/api/groups/shop/settings", json={"period_s": 900})
-    assert client.get(f"/api/groups/shop/series?{asked}").json["step"] == 900
-    assert client.get(f"/api/groups/shop/series?from={now - 86_400 * 7}&to={now}").json["step"] % 900 == 0
-    trends = client.get(f"/api/groups/shop/trends?{asked}").json
+    trends = client.get(f"/api/groups/shop/trends?from={now - 3600}&to={now}").json
     assert len(trends["starts"]) == 2
     assert dict(zip(trends["names"], trends["shares"], strict=True))["m:a"] == [0.5, 0.5]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from kibitz_agent import flamegraph as renderer
@@ -25,6 +26,7 @@ _DEFAULT_FUNCTIONS = 20
 _MOST_FUNCTIONS = 10_000
 _BUCKETS = 120
 _TREND_BUCKETS = 24
+_LEAST_GAPS = 4
 _MOST_MARKS = 50
 
 
@@ -126,7 +128,7 @@ def labels(name: str) -> Response:
 def series(name: str) -> Response:
     """Samples and reports over time, in buckets of ``step`` seconds; ``functions``: shares of the largest few."""
     span = _span(name)
-    step_s = _number("step", _usual_step(span), 10, 86_400)
+    step_s = _number("step", 60 if "step" in request.args else _usual_step(span), 10, 86_400)
     found = query.frame_series(_store(), span, step_s, slices.label_filter(request.args.getlist("label")))
     shown = found.largest(_number("functions", 0, 0, 10))
     return jsonify(
@@ -145,10 +147,13 @@ def series(name: str) -> Response:
 
 
 def _usual_step(span: Span) -> int:
-    """Whole reporting periods, so that reports do not come in one bucket and miss the next."""
-    period_s = max(60, settings.stored(_store().document(span.group, settings.DOCUMENT)).period_s)
-    periods = -(-(span.end - span.start) // (_BUCKETS * period_s))
-    return int(min(86_400, max(1, periods) * period_s))
+    """As fine as `_BUCKETS` allow, in whole times of how often reports usually end: else they fill every other bucket."""
+    fine_s = max(60, int((span.end - span.start) / _BUCKETS))
+    gaps = np.diff(_store().ends(span, max(60, fine_s // 6)))
+    if len(gaps) < _LEAST_GAPS:
+        return fine_s
+    usual_s = float(np.median(gaps))
+    return int(min(86_400.0, -(-fine_s // usual_s) * usual_s))
 
 
 def _deploys(found: query.FrameSeries) -> list[dict[str, Any]]:
