@@ -1,7 +1,8 @@
 """Sub-interpreters: looks that are safe beside them, and whether this is one that the agent must leave alone.
 
 `sys._current_frames` walks the threads of all of them. From CPython 3.12 each may have a lock of its own, and the walk crashes
-the process when another one runs meanwhile: while there is more than one interpreter, nothing is looked at that way.
+the process when another one runs meanwhile; so does counting them, while one ends. Where a program has the module that
+makes them, nothing is looked at that way.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from operator import call
 from types import FrameType
 
 _Frames = dict[int, FrameType]
-# By the number of interpreters.
+_MAKERS = {(3, 12): "_xxsubinterpreters", (3, 13): "_interpreters"}
+_MAKER = _MAKERS.get(sys.version_info[:2], "concurrent.interpreters")
+# By how many interpreters there may be.
 _LOOKS = {1: sys._current_frames}  # noqa: SLF001
 
 
 def frames() -> _Frames:
-    """The topmost frame of every thread, by ident; none while other interpreters make that unsafe."""
-    if sys.version_info[:2] == (3, 12) and "_xxsubinterpreters" in sys.modules:
-        return {}  # whoever lists interpreters there owns them for a moment, and may end them
+    """The topmost frame of every thread, by ident; none where other interpreters make that unsafe."""
+    if _MAKER in sys.modules:
+        return {}
+    # Every program with an executor has this one since 3.14, and hardly any makes interpreters by it: they are counted.
     module = sys.modules.get("_interpreters")
     if module is None:
         return sys._current_frames()  # noqa: SLF001
