@@ -20,14 +20,17 @@ def _strict(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 STRING = {"type": "string", "minLength": 1}
+SAID = {"const": "pullrequest_comment"}
 COMMENT = _strict(
-    ["content"],
+    ["type", "content"],
+    type=SAID,
     content=_strict(["raw"], raw={**STRING, "maxLength": MAX_RAW}),
     inline=_strict(["path", "to"], path=STRING, to={"type": "integer", "minimum": 1}),
-    parent=_strict(["id"], id={"type": "integer"}),
+    parent=_strict(["type", "id"], type=SAID, id={"type": "integer"}),
 )
 REPORT = _strict(
-    ["title", "details", "report_type"],
+    ["type", "title", "details", "report_type"],
+    type={"const": "report"},
     title={**STRING, "maxLength": 450},
     details={**STRING, "maxLength": 2000},
     reporter=STRING,
@@ -50,7 +53,8 @@ ANNOTATIONS = {
     "minItems": 1,
     "maxItems": 100,
     "items": _strict(
-        ["external_id", "annotation_type", "summary"],
+        ["type", "external_id", "annotation_type", "summary"],
+        type={"const": "report_annotation"},
         external_id={**STRING, "maxLength": 450},
         annotation_type={"enum": ["VULNERABILITY", "CODE_SMELL", "BUG"]},
         summary={**STRING, "maxLength": 450},

@@ -24,6 +24,7 @@ from kibitz_reviewer.forges.talk import Pull, Reply, Summary, Talk, Thread
 
 API = "https://api.bitbucket.org/2.0"
 REPORT = "kibitz"
+COMMENT_TYPE = "pullrequest_comment"
 PER_REQUEST, MAX_ANNOTATIONS = 100, 1_000
 MAX_SUMMARY = 450
 _SLUG = re.compile(r"[\w.-]{1,100}\Z", re.ASCII)
@@ -145,11 +146,11 @@ class Bitbucket:
     def post(self, comments: Sequence[Comment], summary: str) -> list[Comment]:
         """One request per comment: Bitbucket has no other way. The summary goes first."""
         if summary:
-            self._write("POST", f"{self._path}/comments", {"content": {"raw": summary}})
+            self._write("POST", f"{self._path}/comments", _comment(summary))
         return [comment for comment in comments if not self._said(comment)]
 
     def _said(self, comment: Comment) -> bool:
-        body = {"content": {"raw": comment.body}, "inline": {"path": comment.path, "to": comment.line}}
+        body = {**_comment(comment.body), "inline": {"path": comment.path, "to": comment.line}}
         try:
             self._write("POST", f"{self._path}/comments", body)
         except RefusedError as error:
@@ -160,12 +161,14 @@ class Bitbucket:
 
     def edit(self, summary: Summary, body: str) -> None:
         """Change the summary's text."""
-        self._write("PUT", f"{self._path}/comments/{summary.id}", {"content": {"raw": body}})
+        self._write("PUT", f"{self._path}/comments/{summary.id}", _comment(body))
 
     def reply(self, thread: Thread, body: str) -> None:
         """Answer a comment."""
         self._write(
-            "POST", f"{self._path}/comments", {"content": {"raw": body}, "parent": {"id": thread.order}}
+            "POST",
+            f"{self._path}/comments",
+            {**_comment(body), "parent": {"type": COMMENT_TYPE, "id": thread.order}},
         )
 
     def settle(self, thread: Thread, *, resolved: bool) -> bool:
@@ -240,6 +243,7 @@ def report(findings: Sequence[Finding], *, failed: bool) -> dict[str, Any]:
     severe = sum(finding.severity >= Severity.HIGH for finding in findings)
     security = any(finding.category == "security" for finding in findings)
     return {
+        "type": "report",
         "title": "Kibitz",
         "details": f"{len(findings)} finding(s) on the lines this change touches.",
         "reporter": "Kibitz",
@@ -252,11 +256,17 @@ def report(findings: Sequence[Finding], *, failed: bool) -> dict[str, Any]:
     }
 
 
+def _comment(body: str) -> dict[str, Any]:
+    # The published schema wants every object to say what it is; the service takes it without, too.
+    return {"type": COMMENT_TYPE, "content": {"raw": body}}
+
+
 def annotation(finding: Finding) -> dict[str, Any]:
     """One annotation; the same finding of the same commit always has the same id."""
     severity = finding.severity.name if finding.severity > Severity.INFO else "LOW"
     kind = "VULNERABILITY" if finding.category == "security" else "CODE_SMELL"
     return {
+        "type": "report_annotation",
         "external_id": f"kibitz-{finding.fingerprint[:32]}",
         "annotation_type": "BUG" if finding.category == "correctness" else kind,
         "summary": f"{finding.rule}: {finding.message}"[:MAX_SUMMARY],
