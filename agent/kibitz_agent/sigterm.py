@@ -16,10 +16,12 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from kibitz_agent.unpatched import get_ident, monotonic, sleep
 from kibitz_agent.worker import Worker
 
 _PAUSE = 1 << 32
-_END_S = 1.0
+_END_S = 5.0
+_POLL_S = 0.01
 
 
 class Sigterm:
@@ -31,6 +33,7 @@ class Sigterm:
         self._is_chained = False
         self._fd = -1
         self._listener: Worker | None = None
+        self._ender = 0
 
     @property
     def workers(self) -> list[Worker]:
@@ -53,7 +56,14 @@ class Sigterm:
             self._is_chained = True
 
     def restore(self) -> None:
-        """Give the signal back. A handler that the host has set since then is the host's, and stays."""
+        """Give the signal back. A handler that the host has set since then is the host's, and stays.
+
+        Once the signal has come the process is not left to end otherwise, by its last line perhaps: its status is the signal's.
+        """
+        if self._ender not in (0, get_ident()):
+            until_s = monotonic() + _END_S
+            while monotonic() < until_s:
+                sleep(_POLL_S)
         if self._listener is not None:
             self._disarm()
             self.pause()
@@ -76,6 +86,7 @@ class Sigterm:
         """After a fork: the descriptor is the parent's, and so is its thread."""
         if self._listener is None:
             return
+        self._ender = 0
         self._close()
         if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             self._listen()
@@ -97,6 +108,7 @@ class Sigterm:
     def _wait(self) -> None:
         # Told of both at once, the pause is only put off: the process ends.
         if os.eventfd_read(self._fd) % _PAUSE:
+            self._ender = get_ident()
             self._stop()
             self._disarm()
             os.kill(os.getpid(), signal.SIGTERM)
