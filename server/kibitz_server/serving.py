@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
 
 from waitress.server import create_server
 
@@ -21,6 +19,7 @@ from kibitz_server.channels.delivery import Announcer
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
 from kibitz_server.metrics import Metrics
+from kibitz_server.stop_signal import StopSignal
 from kibitz_server.store import maintenance
 from kibitz_server.store.clickhouse.store import ClickHouseStore
 from kibitz_server.store.opening import open_store
@@ -28,13 +27,6 @@ from kibitz_server.store.sql import SqlStore
 
 _BACKLOG = 512
 _DRAIN_S = 20
-
-
-class _Stop(SystemExit):
-    """Raised on the main thread by SIGINT and SIGTERM.
-
-    waitress lets a SystemExit through wherever it strikes; any other exception it takes for a connection's own mishap.
-    """
 
 
 def serve(config: Config) -> int:
@@ -57,9 +49,8 @@ def serve(config: Config) -> int:
 
 def _serve(config: Config, listener: socket.socket, number: int, shared: Path | None = None) -> int:
     """Be one of the collector's processes; ``shared``: the folder in which several of them keep their counts."""
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, _stop)
     with (
+        closing(StopSignal()) as stop,
         closing(_open(config)) as store,
         closing(reviews.opened(config.data)) as asked,
         closing(Metrics(shared, number)) as metrics,
@@ -68,6 +59,7 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
         app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted, asked, metrics)
         server = create_server(
             app,
+            map=stop.map,
             sockets=[listener],
             threads=config.threads,
             max_request_body_size=MAX_REQUEST_BYTES,
@@ -82,8 +74,7 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
         if shared is None:
             _announce(config, listener)
         try:
-            server.run()
-        except _Stop:
+            stop.loop()
             if number == 0:
                 sys.stderr.write("kibitz serve: stopping\n")
         finally:
@@ -106,11 +97,6 @@ def _announce(config: Config, listener: socket.socket) -> None:
 def _open(config: Config) -> SqlStore | ClickHouseStore:
     file = str(config.data / STORE_FILE)
     return open_store(config.store or file, config.retention, beside=file)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise _Stop
 
 
 def _listen(config: Config) -> socket.socket:
