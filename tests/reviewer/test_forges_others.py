@@ -216,6 +216,28 @@ def test_an_empty_environment_is_explained(name: str) -> None:
         connect(name, {})
 
 
+@pytest.mark.parametrize("name", ["github", "gitlab", "bitbucket"])
+@pytest.mark.parametrize(("said", "interval_s"), [("", 1.0), ("0", 0.0), ("2.5", 2.5)])
+def test_writes_are_a_second_apart_unless_somebody_says_otherwise(
+    name: str, said: str, interval_s: float, stand_in: Callable[[str], Any]
+) -> None:
+    module = stand_in(f"fake_{name}")
+    waits: list[float] = []
+    made = {"github": "FakeGitHub", "gitlab": "FakeGitLab", "bitbucket": "FakeBitbucket"}[name]
+    with getattr(module, made)({} if name != "bitbucket" else []) as server:
+        rest = connect(name, server.environ(KIBITZ_WRITE_INTERVAL_S=said)).rest
+        rest.sleep, rest.clock, rest._send = waits.append, lambda: 100.0, lambda *_: {}
+        for _ in range(3):
+            rest.call("POST", "/somewhere", {})
+    assert waits == [interval_s] * 2 * bool(interval_s)
+
+
+@pytest.mark.parametrize("said", ["fast", "-1", "61", "nan"])
+def test_an_interval_that_makes_no_sense_is_explained(said: str, gitlab: Case) -> None:
+    with pytest.raises(ForgeError, match="KIBITZ_WRITE_INTERVAL_S: expected seconds"):
+        gitlab.forge(KIBITZ_WRITE_INTERVAL_S=said)
+
+
 # GitLab
 
 

@@ -294,9 +294,11 @@ def test_a_review_sees_its_own_token_and_no_other_secret() -> None:
         "KIBITZ_GITHUB_WEBHOOK_SECRET": "s",
         "AWS_SECRET_ACCESS_KEY": "a",
         "KIBITZ_TOKEN_FILE": "/x",
+        "KIBITZ_WRITE_INTERVAL_S": "0.5",
     }
     seen = environment_for(Job("github", "o/r", 7), environ)
     assert seen["GITHUB_TOKEN"] == "t1"
+    assert seen["KIBITZ_WRITE_INTERVAL_S"] == "0.5"
     assert not {"t2", "s", "a", "/x"} & set(seen.values())
 
 

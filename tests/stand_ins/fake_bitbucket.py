@@ -91,6 +91,7 @@ class FakeBitbucket(StandIn):
             "BITBUCKET_REPO_SLUG": "r",
             "BITBUCKET_PR_ID": "7",
             "BITBUCKET_TOKEN": TOKEN,
+            "KIBITZ_WRITE_INTERVAL_S": "0",
             **more,
         }
 

@@ -124,6 +124,7 @@ class FakeGitHub:
             "GITHUB_REF": "refs/pull/7/merge",
             "GITHUB_TOKEN": TOKEN,
             "GITHUB_API_URL": self.url,
+            "KIBITZ_WRITE_INTERVAL_S": "0",
             **more,
         }
 

@@ -39,6 +39,7 @@ class FakeGitLab(StandIn):
             "CI_PROJECT_ID": "42",
             "CI_MERGE_REQUEST_IID": "7",
             "GITLAB_TOKEN": TOKEN,
+            "KIBITZ_WRITE_INTERVAL_S": "0",
             **more,
         }
 

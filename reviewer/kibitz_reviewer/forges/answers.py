@@ -7,6 +7,8 @@ from typing import Any
 
 from kibitz_reviewer.forges import ForgeError
 
+LONGEST_INTERVAL_S = 60.0
+
 
 def record(value: object, *keys: str) -> dict[str, Any]:
     """The object at the end of ``keys``; empty if there is none."""
@@ -41,6 +43,20 @@ def address(environ: Mapping[str, str], name: str, default: str) -> str:
     if not base.startswith(("https://", "http://")):
         raise ForgeError(f"{name}: expected an http(s) URL such as {default}, got {base!r}")
     return base
+
+
+def pace(environ: Mapping[str, str]) -> float:
+    """Seconds between two writes to a forge: ``KIBITZ_WRITE_INTERVAL_S``, 1 if it is not set."""
+    said = environ.get("KIBITZ_WRITE_INTERVAL_S", "").strip() or "1"
+    try:
+        interval_s = float(said)
+    except ValueError:
+        interval_s = -1.0
+    if not 0 <= interval_s <= LONGEST_INTERVAL_S:
+        raise ForgeError(
+            f"KIBITZ_WRITE_INTERVAL_S: expected seconds from 0 to {LONGEST_INTERVAL_S:g}, got {said!r}"
+        )
+    return interval_s
 
 
 def asked(environ: Mapping[str, str], name: str) -> bool:

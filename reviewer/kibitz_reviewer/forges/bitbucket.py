@@ -15,7 +15,7 @@ from typing import Any
 
 from kibitz_reviewer.finding import Finding, Severity
 from kibitz_reviewer.forges import ForbiddenError, ForgeError
-from kibitz_reviewer.forges.answers import address, needed, number, record, records
+from kibitz_reviewer.forges.answers import address, needed, number, pace, record, records
 from kibitz_reviewer.forges.everywhere import EVERYWHERE
 from kibitz_reviewer.forges.marker import DEFINITION, mark_of
 from kibitz_reviewer.forges.plan import Comment, Dialect, Hunks, rank
@@ -43,7 +43,7 @@ def connect(environ: Mapping[str, str]) -> Bitbucket:
     if not pull.isdigit():
         raise ForgeError(f"BITBUCKET_PR_ID: expected a number, got {pull!r}")
     headers = {"Authorization": f"Bearer {token}", "User-Agent": "kibitz", "Accept": "application/json"}
-    rest = Rest(address(environ, "BITBUCKET_API_URL", API), headers, secrets=(token,))
+    rest = Rest(address(environ, "BITBUCKET_API_URL", API), headers, secrets=(token,), pace_s=pace(environ))
     account = environ.get("KIBITZ_BITBUCKET_ACCOUNT", "").strip()
     return Bitbucket(rest, f"/repositories/{workspace}/{repository}", int(pull), account=account)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from kibitz_reviewer.finding import Finding
 from kibitz_reviewer.forges import ForbiddenError, ForgeError
-from kibitz_reviewer.forges.answers import address, asked, needed, number, record, records
+from kibitz_reviewer.forges.answers import address, asked, needed, number, pace, record, records
 from kibitz_reviewer.forges.marker import mark_of
 from kibitz_reviewer.forges.plan import Comment, Dialect, Hunks, lines_of
 from kibitz_reviewer.forges.rest import RefusedError, Rest
@@ -40,7 +40,9 @@ def connect(environ: Mapping[str, str]) -> GitLab:
     base = address(environ, "CI_API_V4_URL", API)
     headers = {"PRIVATE-TOKEN": token, "User-Agent": "kibitz", "Accept": "application/json"}
     made = GitLab(
-        Rest(base, headers, secrets=(token,)), urllib.parse.quote(project, safe=""), int(merge_request)
+        Rest(base, headers, secrets=(token,), pace_s=pace(environ)),
+        urllib.parse.quote(project, safe=""),
+        int(merge_request),
     )
     made.status = asked(environ, "KIBITZ_COMMIT_STATUS")
     return made

@@ -35,6 +35,7 @@ def environment_for(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
         "KIBITZ_COMMIT_STATUS",
         "KIBITZ_BITBUCKET_ACCOUNT",
         "KIBITZ_HEAT",
+        "KIBITZ_WRITE_INTERVAL_S",
     )
     asked = {key: environ[key] for key in switches if key in environ}
     clone = environ.get(f"KIBITZ_{job.forge.upper()}_CLONE", "")

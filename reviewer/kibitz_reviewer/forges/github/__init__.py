@@ -15,6 +15,7 @@ from typing import Any
 
 from kibitz_reviewer.finding import Finding
 from kibitz_reviewer.forges import ForbiddenError, ForgeError
+from kibitz_reviewer.forges.answers import pace
 from kibitz_reviewer.forges.event import event_of
 from kibitz_reviewer.forges.github.check import CheckRun, upload_sarif
 from kibitz_reviewer.forges.github.conversation import Conversation
@@ -66,7 +67,7 @@ def connect(environ: Mapping[str, str]) -> GitHub:
         "X-GitHub-Api-Version": "2022-11-28",
     }
     graphql = environ.get("GITHUB_GRAPHQL_URL", "").strip() if base == API else ""
-    rest, request = Rest(base, headers, secrets=(token,)), pull_request(environ)
+    rest, request = Rest(base, headers, secrets=(token,), pace_s=pace(environ)), pull_request(environ)
     if not request.number:
         request = with_head(rest, request)
     made = GitHub(rest, request, graphql or graphql_of(base))
