@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ import pytest
 from kibitz_agent import wire
 from kibitz_agent.profile import Frame, Header, Profile, ProfileBuilder
 
-START_S = 30.0
+#: However slow the machine is. Whoever waits this long waits for a condition, and goes on as soon as it holds.
+PATIENCE_S = 120.0
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -81,7 +82,7 @@ class Collector:
     def _reap(self) -> int:
         assert self.process is not None
         assert self.process.stdout is not None
-        status = self.process.wait(START_S)
+        status = self.process.wait(PATIENCE_S)
         self.process.stdout.close()
         return status
 
@@ -96,28 +97,42 @@ class Collector:
 
     def get(self, path: str) -> Any:
         """A JSON answer."""
-        with urllib.request.urlopen(self.url + path, timeout=START_S) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def request(self, path: str, body: bytes, content_type: str) -> tuple[int, dict[str, str], bytes]:
         """POST; status, headers and body whatever the status."""
         request = urllib.request.Request(self.url + path, body, {"Content-Type": content_type}, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=START_S) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, dict(error.headers), error.read()
 
 
-@pytest.fixture
-def collector(tmp_path: Path) -> Iterator[Collector]:
-    """A running collector with an empty store."""
-    running = Collector(tmp_path / "data")
+@contextmanager
+def running_collector(folder: Path) -> Iterator[Collector]:
+    """A collector with an empty store in ``folder``, that ends with status 0."""
+    running = Collector(folder / "data")
     running.start()
     yield running
     if running.process is not None and running.process.poll() is None:
         assert running.stop() == 0
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[Collector]:
+    """A running collector with an empty store."""
+    with running_collector(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lasting_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """One that all tests of a module read from."""
+    with running_collector(tmp_path_factory.mktemp("collector")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -137,15 +152,48 @@ def make_profile() -> Callable[..., Profile]:
     return make
 
 
-@pytest.fixture
-def browser(need: Callable[[str], str]) -> Iterator[Any]:
-    """Debian's Chromium, headless."""
+class Browser:
+    """A browser whose pages wait for as long as a busy machine may take."""
+
+    def __init__(self, chromium: Any) -> None:
+        self._chromium = chromium
+
+    def new_context(self, **options: Any) -> Any:
+        """Fresh as after installation: no cookies, no storage."""
+        context = self._chromium.new_context(**options)
+        context.set_default_timeout(PATIENCE_S * 1000)
+        return context
+
+    def new_page(self, **options: Any) -> Any:
+        """A page in a context of its own."""
+        return self.new_context(**options).new_page()
+
+    def close_contexts(self) -> None:
+        """Close what a test left open."""
+        for context in self._chromium.contexts:
+            context.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(need: Callable[[str], str]) -> Iterator[Any]:
+    """Debian's Chromium, headless; not for the whole session, since its event loop would be in the way of others."""
     path = need("chromium")
     sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
-        yield chromium
-        chromium.close()
+        launched = playwright.chromium.launch(
+            executable_path=path, args=list(CHROMIUM_ARGUMENTS), timeout=PATIENCE_S * 1000
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Browser]:
+    """A browser without any page."""
+    made = Browser(chromium)
+    yield made
+    made.close_contexts()
 
 
 @pytest.fixture

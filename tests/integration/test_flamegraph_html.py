@@ -13,15 +13,6 @@ from kibitz_agent.profile import Frame, Header, Profile, ProfileBuilder
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     "</script><script>document.title='hacked'</script>",
@@ -43,14 +34,6 @@ def shop() -> Profile:
     builder.add_stack([*main, Frame("threading:wait")], (899, 899_000_000, 0))
     builder.add_stack([*main, Frame("shop:rare")], (1, 20_000, 1))
     return builder.build(Header(group="shop", interval_ns=1_000_000))
-
-
-@pytest.fixture(scope="module")
-def browser(need: Callable[[str], str]) -> Iterator[Any]:
-    with playwright.sync_playwright() as session:
-        browser = session.chromium.launch(executable_path=need("chromium"), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -19,15 +19,16 @@ sync_api = pytest.importorskip("playwright.sync_api")
 WORK_S = "4"
 
 
-@pytest.fixture
-def warehouse(collector, targets):
-    """A collector that holds the profile of the warehouse."""
+@pytest.fixture(scope="module")
+def warehouse(lasting_collector, targets):
+    """A collector that holds the profile of the warehouse; the tests only read from it."""
+    collector = lasting_collector
     command = [
         sys.executable, "-m", "kibitz_agent.cli", "run", "--group", "shop", "--collector", collector.url,
         str(targets / "pages" / "warehouse.py"), WORK_S,
     ]  # fmt: skip
     environment = {**os.environ, "KIBITZ_SAMPLING_INTERVAL_MS": "10"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return collector
 
@@ -52,7 +53,7 @@ def open_page(browser):
     assert complaints == []
 
 
-def wait_until(condition, seconds=20.0):
+def wait_until(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -194,16 +195,15 @@ def test_page_at_200_percent_needs_no_scrolling_sideways(warehouse, browser):
 
 def test_loading_that_takes_longer_than_300_ms_says_so(warehouse, open_page):
     page = open_page()
-
-    def slowly(route):
-        time.sleep(1.5)
-        route.continue_()
-
-    page.route("**/flamegraph?*", slowly)
+    held, released = [], []
+    page.route("**/flamegraph?*", lambda route: route.continue_() if released else held.append(route))
     page.goto(f"{warehouse.url}/groups/shop")
     page.wait_for_selector("#status:visible")
     assert page.inner_text("#status") == "Loading…"
     assert page.locator("#status").get_attribute("role") == "status"
+    released.append(True)
+    for route in held:
+        route.continue_()
     page.wait_for_selector(".kb-function")
     page.wait_for_selector("#status", state="hidden")
 
@@ -213,8 +213,8 @@ def test_empty_range_tells_how_to_fill_it_and_loses_nothing(warehouse, open_page
     page.goto(f"{warehouse.url}/groups/shop?from=-3h&to=-2h")
     page.wait_for_selector("#empty:visible")
     assert f"kibitz run --group shop --collector {warehouse.url} app.py" in page.inner_text("#empty")
-    with page.expect_navigation():
-        page.select_option("#from", "-1h")
+    page.select_option("#from", "-1h")
+    page.wait_for_url(lambda url: "from=-1h" in url)
     page.wait_for_selector(".kb-function")
     assert page.locator("#empty").is_hidden()
 

@@ -36,7 +36,7 @@ def address(page):
     return page.evaluate("location.href")
 
 
-def wait_until(condition, seconds=15.0):
+def wait_until(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -148,10 +148,9 @@ def test_samples_are_grouped_and_filtered_by_label(page, collector):
     open_group(page, collector, "?groupBy=thread")
     assert rows(page)[1] == ["thread: MainThread"]
     wait_until(lambda: page.locator("#label option").count() > 1)
-    with page.expect_navigation():
-        page.select_option("#label", "state:running")
+    page.select_option("#label", "state:running")
+    page.wait_for_url(lambda url: "label=state%3Arunning" in url)
     wait_until(lambda: page.evaluate("!!globalThis.flameGraph"))
-    assert "label=state%3Arunning" in page.url
     assert rows(page)[1] == ["thread: MainThread"]
 
 
@@ -161,22 +160,20 @@ def test_drag_over_the_strip_chooses_a_range_and_with_shift_a_baseline(page, col
     box = page.locator("#strip .u-over").bounding_box()
     middle = box["y"] + box["height"] / 2
 
-    def drag(start, end):
+    def drag(start, end, said):
         page.mouse.move(box["x"] + start * box["width"], middle)
         page.mouse.down()
         page.mouse.move(box["x"] + (start + end) / 2 * box["width"], middle)
         page.mouse.move(box["x"] + end * box["width"], middle)
-        with page.expect_navigation():
-            page.mouse.up()
+        page.mouse.up()
+        page.wait_for_url(lambda url: said in url)
 
-    drag(0.5, 1.0)
-    assert "from=" in page.url
+    drag(0.5, 1.0, "from=")
     open_group(page, collector)
     page.wait_for_selector("#strip .u-over")
     page.keyboard.down("Shift")
-    drag(0.1, 0.4)
+    drag(0.1, 0.4, "base_from=")
     page.keyboard.up("Shift")
-    assert "base_from=" in page.url
     assert "&from=" not in page.url
 
 
@@ -224,10 +221,9 @@ def test_deploy_is_marked_and_compared_with_what_ran_before(page, collector, mak
     )
     assert "change −50.0 %" in page.inner_text(".kb-status")
     assert page.locator("#labels .chip").inner_text() == "revision: bbb222 ×"
-    with page.expect_navigation():
-        page.click("#labels .chip")
-    assert "base_label=revision%3Aaaa111" in address(page)
-    assert "&label=" not in address(page)
+    page.click("#labels .chip")
+    page.wait_for_url(lambda url: "base_label=revision%3Aaaa111" in url)
+    assert "&label=" not in page.url
 
 
 def test_another_group_is_compared_with_by_a_form(page, collector, make_profile):

@@ -37,7 +37,7 @@ def address(page):
     return page.evaluate("location.href")
 
 
-def wait_until(condition, seconds=15.0):
+def wait_until(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
