@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import smtplib
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from kibitz_server.channels import Channel, ChannelError, PermanentError
 from kibitz_server.channels.message import DELIVERY_HEADER, encoded
+from kibitz_server.channels.reach import trusted
 
 log = logging.getLogger("kibitz.server")
 
@@ -34,7 +34,7 @@ class Mail:
 
     url: str
     sender: str = "kibitz@localhost"
-    password: str = ""
+    password: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls) -> Mail:
@@ -65,7 +65,7 @@ class Mail:
     def _server(self) -> smtplib.SMTP:
         parts = urlsplit(self.url)
         host, secure = parts.hostname or "localhost", parts.scheme == "smtps"
-        context = ssl.create_default_context()
+        context = trusted()
         if secure:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 host, parts.port or 465, timeout=TIMEOUT_S, context=context
@@ -100,7 +100,6 @@ class Mail:
         subject = " ".join(str(message["text"]).split())
         letter["Subject"] = f"[Kibitz] {subject}".encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
         letter.set_content(str(message["text"]).encode("utf-8", "replace").decode() + "\n")
-        letter.add_attachment(
-            encoded(message), maintype="application", subtype="json", filename="anomaly.json"
-        )
+        name = "heap.json" if message.get("heap") else "anomaly.json"
+        letter.add_attachment(encoded(message), maintype="application", subtype="json", filename=name)
         return letter
