@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kibitz_server.store import StoredFinding
@@ -63,17 +63,19 @@ def heap_growth(
     counts: tuple[float, float, float],
     bytes_per_hour: float,
     live: tuple[float, float],
+    grows_with: Sequence[str] = (),
 ) -> StoredFinding:
     """A type ``kind`` of which ever more objects live in a process between two times in epoch seconds.
 
-    ``counts``: more of them an hour, with the bounds of that; ``live``: all objects' bytes then and now. The id is made of
-    group and type: other processes that leak the same are the same finding.
+    ``counts``: more of them an hour, with the bounds of that; ``live``: all objects' bytes then and now; ``grows_with``:
+    the process's other types that grow. The id is made of group, type and start: other processes that leak the same are
+    the same finding.
     """
     more, low, high = counts
     before, after = (size / 2**20 for size in live)
     where = f" in {instance}" if instance else ""
     return StoredFinding(
-        id=_identity(HEAP, group, kind),
+        id=_identity(HEAP, group, kind, f"{start:.0f}"),
         group=group,
         kind=HEAP,
         frame=kind,
@@ -89,6 +91,7 @@ def heap_growth(
             "objects_per_hour_low": low,
             "objects_per_hour_high": high,
             "bytes_per_hour": bytes_per_hour,
+            "grows_with": list(grows_with),
         },
     )
 

@@ -7,13 +7,13 @@ stops: only what grows in both halves of the time by themselves counts as steady
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from kibitz_server.findings import heap_growth
+from kibitz_server.findings import continued, heap_growth
 from kibitz_server.store import Floats, Span, Store, StoredFinding
 from kibitz_server.store.heaps import MOST, StoredHeap
 
@@ -23,6 +23,7 @@ LEAST_POINTS = 8
 MOST_POINTS = 200
 MOST_INSTANCES = 50
 NAMED = 3
+MOST_WITH = 20
 
 _SURE = 3.0  # standard deviations of Kendall's statistic
 _SURE_HALF = 1.64
@@ -124,15 +125,21 @@ def processes(heaps: Sequence[StoredHeap]) -> list[ProcessHeap]:
     return sorted(found, key=lambda one: (not one.leaks, -float(one.rss[-1])))
 
 
-def detect_group(store: KeepsHeaps, group: str, now: float) -> list[StoredFinding]:
-    """A finding for each type that grows steadily in a process whose heap does; ``now`` in epoch seconds."""
+def detect_group(
+    store: KeepsHeaps, group: str, now: float, known: Iterable[StoredFinding] = ()
+) -> list[StoredFinding]:
+    """A finding for each type that grows steadily in a process whose heap does; ``now`` in epoch seconds.
+
+    One that goes on from a finding in ``known`` keeps its id; one that comes back a day after it was last seen is new.
+    """
     found: dict[str, StoredFinding] = {}
     for process in processes(store.heaps(Span(group, now - WINDOW_S, now + 1))):
         if process.leaks:
-            for kind in [one for one in process.types if one.steady][:NAMED]:
-                finding = _finding(group, process, kind)
-                found.setdefault(finding.id, finding)
-    return list(found.values())
+            steady = [one for one in process.types if one.steady]
+            for kind in steady[:NAMED]:
+                with_it = [other.name for other in steady if other is not kind][:MOST_WITH]
+                found.setdefault(kind.name, _finding(group, process, kind, with_it))
+    return continued(found.values(), known)
 
 
 def keeps_heaps(store: Store) -> KeepsHeaps | None:
@@ -141,7 +148,7 @@ def keeps_heaps(store: Store) -> KeepsHeaps | None:
     return keeper if isinstance(keeper, KeepsHeaps) else None
 
 
-def _finding(group: str, process: ProcessHeap, kind: TypeGrowth) -> StoredFinding:
+def _finding(group: str, process: ProcessHeap, kind: TypeGrowth, with_it: Sequence[str]) -> StoredFinding:
     assert kind.counts is not None
     return heap_growth(
         group=group,
@@ -152,6 +159,7 @@ def _finding(group: str, process: ProcessHeap, kind: TypeGrowth) -> StoredFindin
         counts=(kind.counts.per_hour, kind.counts.low, kind.counts.high),
         bytes_per_hour=kind.bytes_per_hour,
         live=(float(process.live[0]), float(process.live[-1])),
+        grows_with=with_it,
     )
 
 

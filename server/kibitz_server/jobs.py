@@ -58,7 +58,10 @@ class Jobs:
     def _judge_heap(self, group: str) -> None:
         keeper = heap_growth.keeps_heaps(self._store)
         try:
-            found = heap_growth.detect_group(keeper, group, self._clock()) if keeper is not None else []
+            if keeper is None:
+                return
+            known = self._store.findings(group)
+            found = heap_growth.detect_group(keeper, group, self._clock(), known)
             if found:
                 self._store.save_findings(group, found)
         except Exception:

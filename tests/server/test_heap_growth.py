@@ -146,6 +146,24 @@ def test_the_job_keeps_what_grows(store, make):
     assert sorted(one.frame for one in store.findings("g")) == ["dict", "shop.Session"]
 
 
+def test_a_leak_that_goes_on_is_the_same_finding_and_one_that_comes_back_is_new(store, make):
+    keep(store, make, growing())
+    first = heap_growth.detect_group(store, "g", NOW)
+    later = heap_growth.detect_group(store, "g", NOW + 3600, first)
+    assert [one.id for one in later] == [one.id for one in first]
+    old = [
+        replace(one, id=f"old {one.id}", start=one.start - 432_000, end=one.end - 432_000) for one in first
+    ]
+    again = heap_growth.detect_group(store, "g", NOW, old)
+    assert [one.id for one in again] == [one.id for one in first]
+
+
+def test_each_type_tells_what_else_grows_in_its_heap(store, make):
+    keep(store, make, growing())
+    first, second = heap_growth.detect_group(store, "g", NOW)
+    assert (first.details["grows_with"], second.details["grows_with"]) == (["dict"], ["shop.Session"])
+
+
 def test_old_heaps_are_let_go(store, make):
     keep(store, make, growing())
     store.expire("g")  # whose clock says that NOW is in the future

@@ -1,4 +1,4 @@
-"""Channels: where a group's anomalies are announced. One sender a kind, one list for pages, commands and AWS's API.
+"""Channels: where a group's anomalies and growing heaps are announced. One sender a kind, one list for pages, commands and AWS's API.
 
 A channel is a row of the group's document `DOCUMENT`. What is secret of it leaves this package in no other way than to
 the place that it is for: `shown` is what pages and logs may say.
@@ -10,7 +10,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -45,7 +45,7 @@ class Channel:
     id: str
     kind: str
     uri: str
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     since: float = 0.0
 
 

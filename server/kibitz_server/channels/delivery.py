@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kibitz_server import channels, feedback
@@ -14,7 +14,7 @@ from kibitz_server.channels import Channel, ChannelError, PermanentError, Sender
 from kibitz_server.channels.mail import Mail
 from kibitz_server.channels.sns import Sns
 from kibitz_server.channels.webhook import Slack, Webhook
-from kibitz_server.findings import ANOMALY, GONE
+from kibitz_server.findings import ANOMALY, GONE, HEAP
 from kibitz_server.store import Store, StoredFinding
 
 log = logging.getLogger("kibitz.server")
@@ -23,6 +23,7 @@ DOCUMENT = "announced"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 6 * 3600.0
 MOST_ATTEMPTS = 12
 INTERVAL_S = 15.0
+NEWS_S = 7 * 86_400.0
 _KEPT_S = 40 * 86_400.0
 
 
@@ -45,19 +46,26 @@ def announce(store: Store, group: str, by: Mapping[str, Sender], now: float) -> 
     """Tell the group's channels what they have not been told yet; how many messages were taken.
 
     An anomaly is announced once when found, and once when it went away if it had been announced. Those judged useless
-    are not. What is tried is written down before it is sent: of two collectors on one store, one sends.
+    are not, nor is what ended over `NEWS_S` ago. Of the types that grow together in one heap, one is announced. What is
+    tried is written down before it is sent: of two collectors on one store, one sends.
     """
     known = channels.listed(store.document(group, channels.DOCUMENT))
     if not known:
         return 0
-    found = [one for one in store.findings(group) if one.kind == ANOMALY]
-    shown = feedback.shown(found, store.document(group, feedback.DOCUMENT))
+    news = [one for one in store.findings(group) if one.kind in (ANOMALY, HEAP) and one.end >= now - NEWS_S]
+    shown = feedback.shown(news, store.document(group, feedback.DOCUMENT))[::-1]
+    shown.sort(key=_names_no_code)
     taken = 0
     for channel in known:
-        for finding in reversed(shown):
-            if finding.end >= channel.since and _claimed(store, channel, finding, now):
+        for finding in shown:
+            if finding.end >= channel.since and _claimed(store, channel, finding, now, news):
                 taken += _sent(store, channel, finding, by, now)
     return taken
+
+
+def _names_no_code(finding: StoredFinding) -> bool:
+    """Whether it is of dicts, strings and the like: a class of one's own among them says more."""
+    return finding.kind == HEAP and "." not in finding.frame
 
 
 def pause_s(attempts: int) -> float:
@@ -65,7 +73,9 @@ def pause_s(attempts: int) -> float:
     return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempts - 1)))
 
 
-def _claimed(store: Store, channel: Channel, finding: StoredFinding, now: float) -> bool:
+def _claimed(
+    store: Store, channel: Channel, finding: StoredFinding, now: float, news: Sequence[StoredFinding]
+) -> bool:
     """Whether it is time to try, and nobody else does."""
     key, mine = _key(channel, finding), False
 
@@ -77,15 +87,39 @@ def _claimed(store: Store, channel: Channel, finding: StoredFinding, now: float)
             return document  # never announced: nothing to take back
         if told.get("done") or told.get("next", 0.0) > now or told.get("attempts", 0) >= MOST_ATTEMPTS:
             return document
+        if key not in document and any(
+            _key(channel, other) in document for other in _grown_with(finding, news)
+        ):
+            return document  # the same heap has been told of
         mine = True
         attempts = int(told.get("attempts", 0)) + 1
-        kept = {name: value for name, value in document.items() if value.get("at", now) > now - _KEPT_S}
+        live = {one.id for one in news}
+        kept = {
+            name: value
+            for name, value in document.items()
+            if value.get("at", now) > now - _KEPT_S or name.split()[1] in live
+        }
         return {**kept, key: {"attempts": attempts, "next": now + pause_s(attempts), "at": now}}
 
     if _is_told(store.document(finding.group, DOCUMENT).get(key, {}), now):
         return False  # the usual case needs no transaction
     store.change_document(finding.group, DOCUMENT, claim)
     return mine
+
+
+def _grown_with(finding: StoredFinding, news: Sequence[StoredFinding]) -> list[StoredFinding]:
+    """The findings of the other types that grow in the same heap, at the same time."""
+    if finding.kind != HEAP:
+        return []
+    with_it = finding.details.get("grows_with", [])
+    return [
+        other
+        for other in news
+        if other.kind == HEAP
+        and (other.frame in with_it or finding.frame in other.details.get("grows_with", []))
+        and other.start <= finding.end
+        and finding.start <= other.end
+    ]
 
 
 def _is_told(told: Mapping[str, Any], now: float) -> bool:
@@ -161,7 +195,7 @@ class Announcer:
             try:
                 announce(self._store, group.name, by, self._clock())
             except Exception:
-                log.exception("announcing the anomalies of %s failed", group.name)
+                log.exception("announcing the findings of %s failed", group.name)
 
     def _loop(self) -> None:
         while not self._stop.wait(self._interval_s):

@@ -10,17 +10,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kibitz_server.feedback import instance_id
-from kibitz_server.findings import GONE
+from kibitz_server.findings import GONE, HEAP
 from kibitz_server.store import StoredFinding
 
 VERSION = 1
-FOUND, WENT_AWAY, TEST = "anomaly.found", "anomaly.went_away", "test"
+FOUND, WENT_AWAY, GROWS, TEST = "anomaly.found", "anomaly.went_away", "heap.grows", "test"
 SIGNATURE_HEADER = "X-Kibitz-Signature"
 DELIVERY_HEADER = "X-Kibitz-Delivery"
 
 
 def of_finding(finding: StoredFinding, now: float) -> dict[str, Any]:
-    """The message for an anomaly, found or gone; ``now`` in epoch seconds."""
+    """The message for an anomaly, found or gone, or for a heap that grows; ``now`` in epoch seconds."""
+    if finding.kind == HEAP:
+        return _of_heap(finding, now)
     gone = bool(finding.details.get(GONE))
     return {
         "version": VERSION,
@@ -44,6 +46,32 @@ def of_finding(finding: StoredFinding, now: float) -> dict[str, Any]:
     }
 
 
+def _of_heap(finding: StoredFinding, now: float) -> dict[str, Any]:
+    details = finding.details
+    return {
+        "version": VERSION,
+        "event": GROWS,
+        "id": f"{instance_id(finding)}:found",
+        "sent": _iso(now),
+        "group": finding.group,
+        "text": f"{finding.group}: {finding.reason}",
+        "anomaly": None,
+        "heap": {
+            "id": instance_id(finding),
+            "type": finding.frame,
+            "instance": details.get("instance", ""),
+            "objects_per_hour": details.get("objects_per_hour", 0.0),
+            "objects_per_hour_low": details.get("objects_per_hour_low", 0.0),
+            "objects_per_hour_high": details.get("objects_per_hour_high", 0.0),
+            "bytes_per_hour": details.get("bytes_per_hour", 0.0),
+            "grows_with": list(details.get("grows_with", [])),
+            "start": _iso(finding.start),
+            "end": _iso(finding.end),
+            "reason": finding.reason,
+        },
+    }
+
+
 def of_test(group: str, identity: str, now: float) -> dict[str, Any]:
     """The message by which a channel is tried."""
     return {
@@ -52,7 +80,7 @@ def of_test(group: str, identity: str, now: float) -> dict[str, Any]:
         "id": identity,
         "sent": _iso(now),
         "group": group,
-        "text": f"{group}: this is a test of the channel. Anomalies will be announced here.",
+        "text": f"{group}: this is a test of the channel. Anomalies and heaps that grow will be announced here.",
         "anomaly": None,
     }
 
