@@ -19,6 +19,25 @@ import pytest
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 ROOT = Path(__file__).resolve().parent.parent
+#: Tests that take ten seconds and more, the longest first.
+LONG = (
+    "test_memory_stays_flat_while_threads_come_and_go_at_a_look_a_millisecond",
+    "test_three_thousand_files_and_six_thousand_findings_are_one_summary",
+    "test_an_upload_stays_within_what_code_scanning_takes",
+    "test_once_finds_the_shops_functions_and_the_planted_problems",
+    "test_ctrl_c_and_sigterm_end_all_of_it",
+    "test_what_is_older_than_it_may_get_is_let_go",
+    "test_it_answers_like_sqlite",
+    "test_the_change_between_two_releases_is_reviewed_without_a_crash_or_a_parse_error",
+    "test_an_hour_is_as_good_as_another_whatever_their_order",
+    "test_sqlite_is_copied_into_it_and_goes_on_there",
+    "test_findings_that_people_waved_away_no_longer_fail_the_check",
+    "test_store_is_sound_after_a_collector_was_killed",
+    "test_no_request_that_is_wrong_in_one_place_is_a_mistake_of_the_collector",
+    "test_every_celery_child_reports_once_a_period",
+    "test_killed_under_load_it_loses_and_repeats_nothing",
+    "test_the_corpus_is_large_and_half_of_it_compliant",
+)
 
 
 def missing(what: str) -> None:
@@ -32,6 +51,24 @@ def pytest_configure() -> None:
     """What a shell runs in the background ignores Ctrl-C, and so would every program that a test starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests first, so that none is left alone at the end; those of a module that share a browser stay together."""
+    items.sort(key=_place)
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if "chromium" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _place(item: pytest.Item) -> int:
+    """Where a test stands in the order: the long ones of the list, then the slower folder, then the rest."""
+    name = getattr(item, "originalname", item.name)
+    if name in LONG:
+        return LONG.index(name)
+    return len(LONG) + ("integration" not in item.path.parts)
 
 
 @pytest.hookimpl(wrapper=True)

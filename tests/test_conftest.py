@@ -40,7 +40,7 @@ def test_what_is_missing_is_a_skip_on_a_laptop_and_a_failure_in_ci(
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     done = subprocess.run(
         command,
-        env={**environ, "CI": "true" if in_ci else ""},
+        env={**environ, "CI": "true" if in_ci else "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
