@@ -171,7 +171,7 @@ def _minor(program: str) -> int | None:
     code = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
     try:
         told = subprocess.run(
-            [program, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False
+            [program, "-I", "-c", code], capture_output=True, text=True, timeout=240, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -206,7 +206,7 @@ def postgresql(lacking: Callable[[str], None]) -> Iterator[str]:
             [str(part) for part in command],
             check=True,
             capture_output=True,
-            timeout=120,
+            timeout=240,
             cwd=folder,
             env=environment,
             **as_user,

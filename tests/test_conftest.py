@@ -44,7 +44,7 @@ def test_what_is_missing_is_a_skip_on_a_laptop_and_a_failure_in_ci(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert (done.returncode not in (0, 5)) == in_ci, done.stdout

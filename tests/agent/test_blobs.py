@@ -119,7 +119,7 @@ def test_a_program_whose_folder_was_deleted_has_ids_for_absolute_names(tmp_path)
     )
     done = subprocess.run(
         [sys.executable, "-c", tell, str(gone), str(source)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == (f"{[blob_id(source.read_bytes()), '']}\n", "")
 

@@ -36,7 +36,7 @@ from kibitz_agent.reporters.transport import Answer
 from kibitz_agent.sampler import PythonSampler, Sampler
 
 MS, S = 1_000_000, 1_000_000_000
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Kept:

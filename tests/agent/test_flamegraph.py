@@ -124,7 +124,7 @@ def test_the_inline_script_is_one_module_without_imports(need: Callable[[str], s
     assert "</" not in script
     assert "<!--" not in script
     (tmp_path / "one.mjs").write_text(script, encoding="utf-8")
-    subprocess.run([need("node"), "--check", str(tmp_path / "one.mjs")], check=True, timeout=60)
+    subprocess.run([need("node"), "--check", str(tmp_path / "one.mjs")], check=True, timeout=240)
 
 
 def test_each_script_imports_only_what_stands_before_it() -> None:
@@ -151,7 +151,7 @@ def test_the_renderer_passes_its_own_tests_in_node(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

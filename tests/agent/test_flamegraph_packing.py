@@ -149,7 +149,7 @@ def test_the_renderer_reads_the_same_tree_from_either_form(
         """
     )
     ran = subprocess.run(
-        [need("node"), "told.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        [need("node"), "told.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=True
     )
     one, two, three = json.loads(ran.stdout)
     assert one == two == three

@@ -52,7 +52,7 @@ print("ended", flush=True)
 def execute(program: str, python: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [python, "-W", "ignore", "-c", PRELUDE + program],
-        env={**os.environ, "PYTHONPATH": PATHS}, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": PATHS}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_threads_are_looked_at_where_no_interpreters_can_be_made(minor, interpre
     )
     done = subprocess.run(
         [interpreter(minor), "-c", program],
-        env={**os.environ, "PYTHONPATH": PATHS}, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": PATHS}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 

@@ -25,7 +25,7 @@ def execute(command, cwd=LAUNCH, stdin="", **environment):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
         env={**environ, **environment},
     )

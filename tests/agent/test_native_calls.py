@@ -172,7 +172,7 @@ print(json.dumps(sorted(pairs)))
 def test_profile_names_what_is_called_in_c(minor: int, root: Path, interpreter: Callable[[int], str]) -> None:
     done = subprocess.run(
         [interpreter(minor), "-c", PROGRAM, str(root / "agent")],
-        capture_output=True, text=True, check=False, timeout=60, env={"KIBITZ_SAMPLER": "python"},
+        capture_output=True, text=True, check=False, timeout=240, env={"KIBITZ_SAMPLER": "python"},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert ["__main__:nap", "time:sleep"] in json.loads(done.stdout)

@@ -20,7 +20,7 @@ kibitz_agent.start(
     "g", sys.argv[1], sampling_interval_ms=2, reporting_interval_ms=200, minimum_reporting_ms=1, heap_summary=True
 )
 before = set(sys.modules)
-until = time.monotonic() + 30
+until = time.monotonic() + 120
 while time.monotonic() < until and not os.path.exists(sys.argv[2]): {wait}
 print(sorted(set(sys.modules) - before){and_tell})
 kibitz_agent.stop()
@@ -53,7 +53,7 @@ def collector(tmp_path) -> Iterator[tuple[str, str]]:
 
 def tell(program: str, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=60,
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=240,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

@@ -77,7 +77,7 @@ def run(program: str, tmp_path: Path, **environ: str) -> Outcome:
     process = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", str(script)],
         env={**os.environ, "PYTHONPATH": paths, "LINES": str(lines), **environ},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     return Outcome(process, lines)
 
@@ -349,7 +349,7 @@ def test_start_and_stop_may_be_repeated_and_started_twice_is_started_once(kept: 
         profiler.stop()
         assert not profiler.is_running()
     assert kept.closed == 3
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 120
     while psutil.Process().num_threads() > threads and time.monotonic() < until_s:
         time.sleep(0.01)
     assert psutil.Process().num_threads() == threads
@@ -374,7 +374,7 @@ def test_profiles_keep_coming_at_the_interval_the_collector_asks_for(kept: Kept)
     }
     profiler = Profiler(kept, Identity("g"), Configuration({}, {}))
     profiler.start()
-    assert kept.reported.wait(60)
+    assert kept.reported.wait(120)
     profiler.stop()
     assert profiler.settings.sampling_interval_ms == 1
     assert kept.profiles[0].total() > 0
@@ -416,7 +416,7 @@ def test_profiler_imports_nothing_that_only_a_report_needs():
     program = "import sys; sys.path.insert(0, sys.argv[1]); import kibitz_agent.profiler; print(*sys.modules)"
     # Isolated: what an editable installation or a startup file imports is not ours.
     command = [sys.executable, "-I", "-S", "-c", program, str(Path(kibitz_agent.__file__).parent.parent)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
     imported = set(told.stdout.split())
     assert "kibitz_agent.sampler" in imported
     late = {
@@ -495,20 +495,20 @@ def test_fork_while_a_report_is_in_flight_neither_waits_for_it_nor_sends_it_twic
             def report(self, profile):
                 if os.getpid() == parent:
                     reporting.set()
-                    release.wait(60)
+                    release.wait(120)
                 super().report(profile)
         parent = os.getpid()
         profiler = Profiler(Slow(), Identity("g", "i", os.getpid()), Settings(sampling_interval_ms=1, minimum_reporting_ms=0))
         profiler.start()
         work(3)
         profiler.flush()
-        reporting.wait(60)
+        reporting.wait(120)
         begun = time.monotonic()
         child = os.fork()
         if child == 0:
             work(2)
             sys.exit(0)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 60
         assert os.waitpid(child, 0)[1] == 0
         release.set()
         work(2)

@@ -65,13 +65,13 @@ def loop_with(
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(120)
     try:
         yield
     finally:
         loop, ending = started
         loop.call_soon_threadsafe(ending.set)
-        thread.join(30)
+        thread.join(120)
 
 
 def profile_of(sampler: SuspendedSampler) -> Profile:
@@ -122,7 +122,7 @@ def test_task_that_could_go_on_waits_for_the_loop() -> None:
         for _ in range(5):
             await asyncio.sleep(0)
         blocked.set()
-        release.wait(30)
+        release.wait(120)
 
     async def patient(ending: asyncio.Event) -> None:
         while not ending.is_set() and not blocked.is_set():
@@ -135,12 +135,12 @@ def test_task_that_could_go_on_waits_for_the_loop() -> None:
         await asyncio.gather(patient(ending), hog(ending))
 
     thread.start()
-    assert blocked.wait(30)
+    assert blocked.wait(120)
     try:
         found = looked()
     finally:
         release.set()
-        thread.join(30)
+        thread.join(120)
     stack = next(stack for stack in found if stack[0].endswith("patient"))
     assert found[stack]["waits_for=loop"] == 1
     # The one that runs is the thread's to show.
@@ -276,7 +276,7 @@ def test_running_samples_carry_the_task_that_they_belong_to() -> None:
             stop.wait(0.002)
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(120)
         aggregator.close()
     profile = aggregator.cut().profile(Header())
     labels = [
@@ -313,7 +313,7 @@ def test_every_version_lists_its_tasks(minor: int, root: Path, interpreter: Call
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     *found, weight = json.loads(done.stdout)
     assert weight == 1
@@ -350,7 +350,7 @@ assert not sampler._greenlets._known
 
 def test_greenlets_are_seen_where_they_wait_under_their_names(root: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, check=False, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
     found = {labels["greenlet"]: (frames, values) for frames, labels, values in json.loads(done.stdout)}

@@ -15,6 +15,7 @@ import pytest
 from kibitz_agent.reporters.transport import LARGEST_ANSWER, HttpTransport
 
 TIMEOUT_S = 1.0
+PATIENCE_S = 120.0
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[str]:
                 except TimeoutError:
                     continue
                 with connection:
-                    connection.settimeout(5)
+                    connection.settimeout(PATIENCE_S)
                     try:
                         while b"\r\n\r\n" not in connection.recv(65536):
                             pass
@@ -50,7 +51,7 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
 def drip(text: bytes, pause_s: float = 0.1) -> Callable[[socket.socket], None]:
     def answer(connection: socket.socket) -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_S
         for byte in text:
             if time.monotonic() > until:
                 return
@@ -58,6 +59,11 @@ def drip(text: bytes, pause_s: float = 0.1) -> Callable[[socket.socket], None]:
             time.sleep(pause_s)
 
     return answer
+
+
+def hang(connection: socket.socket) -> None:
+    """Until whoever asked has given up."""
+    connection.recv(1)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
@@ -68,8 +74,8 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
     [
         drip(HEAD + bytes(1000)),
         lambda connection: (connection.sendall(HEAD), drip(bytes(1000))(connection)),
-        lambda connection: time.sleep(4),
-        lambda connection: (connection.sendall(b"HTTP/1.1 200 OK\r\n"), time.sleep(4)),
+        hang,
+        lambda connection: (connection.sendall(b"HTTP/1.1 200 OK\r\n"), hang(connection)),
     ],
     ids=["drips its headers", "drips its body", "hangs", "hangs in its headers"],
 )
@@ -78,7 +84,7 @@ def test_whole_answer_has_one_deadline(answer):
         begun = time.monotonic()
         with pytest.raises(OSError, match=r"took too long|timed out"):
             HttpTransport({}).post(url, b"body", "text/plain", TIMEOUT_S)
-        assert time.monotonic() - begun < 3 * TIMEOUT_S
+        assert time.monotonic() - begun < PATIENCE_S / 2
 
 
 @pytest.mark.parametrize(
@@ -93,7 +99,7 @@ def test_whole_answer_has_one_deadline(answer):
 )
 def test_what_is_no_whole_http_answer_is_an_os_error(text):
     with peer(lambda connection: connection.sendall(text)) as url, pytest.raises(OSError):
-        HttpTransport({}).post(url, b"body", "text/plain", 5)
+        HttpTransport({}).post(url, b"body", "text/plain", PATIENCE_S)
 
 
 def test_endless_body_is_read_up_to_a_bound():
@@ -103,7 +109,7 @@ def test_endless_body_is_read_up_to_a_bound():
             connection.sendall(bytes(1 << 16))
 
     with peer(answer) as url:
-        assert len(HttpTransport({}).post(url, b"", "text/plain", 20).body) == LARGEST_ANSWER
+        assert len(HttpTransport({}).post(url, b"", "text/plain", PATIENCE_S).body) == LARGEST_ANSWER
 
 
 def test_endless_headers_are_an_error():
@@ -113,26 +119,26 @@ def test_endless_headers_are_an_error():
             connection.sendall(b"X: y\r\n" * 1000)
 
     with peer(answer) as url, pytest.raises(OSError, match="no HTTP answer"):
-        HttpTransport({}).post(url, b"", "text/plain", 20)
+        HttpTransport({}).post(url, b"", "text/plain", PATIENCE_S)
 
 
 def test_redirect_is_an_answer_and_is_not_followed():
     text = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
     with peer(lambda connection: connection.sendall(text)) as url:
-        assert HttpTransport({"KIBITZ_TOKEN": "s"}).post(url, b"", "text/plain", 5).status == 302
+        assert HttpTransport({"KIBITZ_TOKEN": "s"}).post(url, b"", "text/plain", PATIENCE_S).status == 302
 
 
 def test_nobody_there_is_an_os_error():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(OSError, match="refused"):
-        HttpTransport({}).post(f"http://127.0.0.1:{port}/", b"", "text/plain", 5)
+        HttpTransport({}).post(f"http://127.0.0.1:{port}/", b"", "text/plain", PATIENCE_S)
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "http://", "file:///etc/passwd"])
 def test_address_that_is_not_http_is_an_os_error(url):
     with pytest.raises(OSError, match="no HTTP answer"):
-        HttpTransport({}).post(url, b"", "text/plain", 5)
+        HttpTransport({}).post(url, b"", "text/plain", PATIENCE_S)
 
 
 class Seen(http.server.BaseHTTPRequestHandler):
@@ -172,7 +178,9 @@ def proxy() -> Iterator[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
 def test_proxy_of_the_environment_is_asked_with_its_own_credentials(proxy):
     address, requests = proxy
     transport = HttpTransport({"HTTP_PROXY": f"http://me:p%40ss@{address}", "KIBITZ_TOKEN": "secret"})
-    assert transport.post("http://collector.invalid:8787/a?b=c", b"body", "text/plain", 5).status == 204
+    assert (
+        transport.post("http://collector.invalid:8787/a?b=c", b"body", "text/plain", PATIENCE_S).status == 204
+    )
     [(method, path, headers)] = requests
     assert (method, path) == ("POST", "http://collector.invalid:8787/a?b=c")
     assert headers["Proxy-Authorization"] == "Basic bWU6cEBzcw=="
@@ -184,7 +192,7 @@ def test_secure_collector_is_reached_through_a_tunnel_and_the_proxy_never_sees_t
     address, requests = proxy
     transport = HttpTransport({"https_proxy": address, "KIBITZ_TOKEN": "secret"})
     with pytest.raises(OSError):
-        transport.post("https://collector.invalid/a", b"body", "text/plain", 5)
+        transport.post("https://collector.invalid/a", b"body", "text/plain", PATIENCE_S)
     [(method, path, headers)] = requests
     assert (method, path) == ("CONNECT", "collector.invalid:443")
     assert "secret" not in str(headers)
@@ -203,7 +211,7 @@ def test_secure_collector_is_reached_through_a_tunnel_and_the_proxy_never_sees_t
 def test_no_proxy_names_whom_to_reach_directly(proxy, names, asked):
     address, requests = proxy
     transport = HttpTransport({"http_proxy": address, "no_proxy": names})
-    assert transport.post(f"http://{address}/x", b"", "text/plain", 5).status == 204
+    assert transport.post(f"http://{address}/x", b"", "text/plain", PATIENCE_S).status == 204
     assert requests[0][1].startswith("http://") == asked
 
 
@@ -213,11 +221,11 @@ def test_token_file_is_read_at_every_request(proxy, tmp_path):
     transport = HttpTransport({"KIBITZ_TOKEN_FILE": str(file)})
     for token in ("one", "two"):
         file.write_text(f"{token}\n")
-        transport.post(f"http://{address}/x", b"", "text/plain", 5)
+        transport.post(f"http://{address}/x", b"", "text/plain", PATIENCE_S)
     assert [headers["Authorization"] for _, _, headers in requests] == ["Bearer one", "Bearer two"]
     file.unlink()
     with pytest.raises(OSError, match="No such file"):
-        transport.post(f"http://{address}/x", b"", "text/plain", 5)
+        transport.post(f"http://{address}/x", b"", "text/plain", PATIENCE_S)
 
 
 def test_own_authority_is_trusted_and_a_stranger_is_not(tmp_path, need):
@@ -239,9 +247,9 @@ def test_own_authority_is_trusted_and_a_stranger_is_not(tmp_path, need):
         try:
             url = f"https://localhost:{server.server_port}/x"
             trusting = HttpTransport({"KIBITZ_CA_FILE": str(certificate)})
-            assert trusting.post(url, b"body", "text/plain", 5).status == 204
+            assert trusting.post(url, b"body", "text/plain", PATIENCE_S).status == 204
             with pytest.raises(OSError, match="certificate verify failed"):
-                HttpTransport({}).post(url, b"body", "text/plain", 5)
+                HttpTransport({}).post(url, b"body", "text/plain", PATIENCE_S)
         finally:
             server.shutdown()
             thread.join()

@@ -485,7 +485,7 @@ def test_every_operation_of_the_service_is_served(client, collector):
         operation = client.meta.service_model.operation_model(name)
         template = operation.http["requestUri"].replace("{resourceArn}", ARN.replace("/", "%2F") + "x")
         path = template.format(profilingGroupName="x", channelId="x", actionGroup="x", anomalyInstanceId="x")
-        connection = http.client.HTTPConnection(collector.url.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(collector.url.removeprefix("http://"), timeout=240)
         connection.request(operation.http["method"], path, body=b"[]")
         answer = connection.getresponse()
         if answer.status >= 300:

@@ -230,7 +230,7 @@ def scan(security: Any, files: dict[str, str] | bytes, **given: Any) -> dict[str
     place = security.create_upload_url(scanName="shop")
     content = files if isinstance(files, bytes) else zipped(files)
     upload = urllib.request.Request(place["s3Url"], content, dict(place["requestHeaders"]), method="PUT")
-    with urllib.request.urlopen(upload, timeout=60) as answer:
+    with urllib.request.urlopen(upload, timeout=240) as answer:
         assert answer.status == 200
     run = security.create_scan(
         scanName="shop", resourceId={"codeArtifactId": place["codeArtifactId"]}, **given
@@ -324,7 +324,7 @@ def test_uploads_need_an_address_that_was_given_out(security: Any, collector: An
     for name in (str(uuid.uuid4()), "..%2f..%2fetc%2fpasswd"):
         request = urllib.request.Request(f"{collector.url}/uploads/{name}", b"x", method="PUT")
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(request, timeout=60)
+            urllib.request.urlopen(request, timeout=240)
         caught.value.close()
         assert caught.value.code == 404
     refused(

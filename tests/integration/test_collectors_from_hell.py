@@ -24,7 +24,7 @@ from kibitz_agent.reporters.split import SMALLEST_BYTES
 from kibitz_agent.reporters.transport import HttpTransport
 from kibitz_agent.spool import Spool
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 Misbehaviour = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
@@ -106,7 +106,7 @@ def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
 
 def endless(handler: http.server.BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 500 Oh\r\n\r\n")
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         handler.wfile.write(bytes(1 << 16))
 

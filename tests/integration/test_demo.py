@@ -43,7 +43,7 @@ def test_once_finds_the_shops_functions_and_the_planted_problems(taken_port, tmp
         [*DEMO, "--once", "--port", str(taken_port), "--data", str(data)],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -80,7 +80,7 @@ def test_ctrl_c_and_sigterm_end_all_of_it(number, when, tmp_path):
             if when in line:
                 break
         if when.startswith("Ctrl-C"):  # by then the address was told
-            with urllib.request.urlopen(address, timeout=120) as page:
+            with urllib.request.urlopen(address, timeout=240) as page:
                 assert "demo-shop" in page.read().decode()
         assert len(processes_mentioning(str(data))) >= 2  # the demo itself and the collector
         demo.send_signal(number)
@@ -102,7 +102,7 @@ def test_child_that_dies_is_named_with_its_last_words(tmp_path):
         [*DEMO, "--once", "--port", "0", "--data", str(tmp_path / "data")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 1

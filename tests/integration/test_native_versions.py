@@ -43,7 +43,7 @@ def churned(program: str, root: Path, folder: Path, **environ: str) -> str:
     done = subprocess.run(
         [program, str(root / "tests" / "targets" / "native" / "churn.py"), SECONDS],
         env={**os.environ, "PYTHONPATH": str(folder), **environ},
-        capture_output=True, text=True, timeout=180, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout

@@ -60,7 +60,7 @@ def test_profile_of_the_official_agent_is_in_the_flame_graph(collector, environm
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -42,7 +42,7 @@ def test_a_pattern_speaks_of_the_wasteful_program_and_not_of_the_repaired(
     # What only waits uses no CPU time; what computes gets as long as a busy machine takes.
     command.append("1.2" if pattern.measure == WALL else "30")
     environment = {**os.environ, "PYTHONPATH": str(AGENT)}
-    subprocess.run(command, check=True, timeout=120, env=environment)
+    subprocess.run(command, check=True, timeout=240, env=environment)
     profiles = {name: read_profile(tmp_path / f"{name}.kibitz") for name in ("wasteful", "repaired")}
     if pattern.measure == GIL and profiles["wasteful"].header.sampler == "python":
         lacking("the C sampler, which alone can tell who waits for the interpreter's lock,")

@@ -31,7 +31,7 @@ def test_profile_of_the_sdk_is_in_the_functions(collector):
         [sys.executable, "-c", PROGRAM, collector.url],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

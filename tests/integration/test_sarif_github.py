@@ -53,7 +53,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Any:
         (top / name).parent.mkdir(exist_ok=True)
         (top / name).write_text(text)
     command = [sys.executable, "-m", "kibitz_agent.cli", "review", ".", "--format", "sarif"]
-    done = subprocess.run(command, cwd=top, capture_output=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=top, capture_output=True, check=False, timeout=240)
     return json.loads(done.stdout)
 
 

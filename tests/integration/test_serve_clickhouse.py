@@ -46,7 +46,7 @@ def test_store_is_copied_by_the_command(collector, make_profile, address):
     command = [sys.executable, "-m", "kibitz_agent.cli", "store", "migrate", "--data", str(collector.data)]
     for _ in range(2):
         done = subprocess.run(
-            [*command, "--to", address], capture_output=True, text=True, timeout=120, check=False
+            [*command, "--to", address], capture_output=True, text=True, timeout=240, check=False
         )
         if not done.returncode:
             assert "copied" in done.stdout

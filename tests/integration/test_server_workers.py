@@ -112,7 +112,7 @@ def running(
     try:
         yield process
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -120,10 +120,10 @@ def running(
 
 
 def ask(url: str, log: Path) -> str:
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + 120
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=30) as answer:
+            with urllib.request.urlopen(url, timeout=240) as answer:
                 return str(answer.read().decode().strip().strip('"'))
         except OSError:
             assert time.monotonic() < until_s, log.read_text()
@@ -142,7 +142,7 @@ def visit(port: int, log: Path, workers: int, requests: int = REQUESTS) -> Count
                 answered[name] += 1
 
     ask(f"http://127.0.0.1:{port}/", log)
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + 120
     while len([name for name, count in answered.items() if count >= 5]) < workers:
         assert time.monotonic() < until_s, (answered, log.read_text())
         visitors = [threading.Thread(target=visitor) for _ in range(4)]
@@ -255,7 +255,7 @@ def test_every_celery_child_reports_once_a_period(recorder, tmp_path, lacking):
     sent = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", send],
         env={**os.environ, **environ, "PYTHONPATH": paths, "KIBITZ_ENABLED": "0"},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert sent.returncode == 0, sent.stderr
     command = [
@@ -272,7 +272,7 @@ def test_every_celery_child_reports_once_a_period(recorder, tmp_path, lacking):
         "INFO",
     ]
     with running(command, recorder, log, **environ):
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + 120
         while len(list((tmp_path / "results").iterdir())) < 30:
             assert time.monotonic() < until_s, log.read_text()
             time.sleep(0.1)

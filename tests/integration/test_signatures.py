@@ -139,7 +139,7 @@ def test_boto3_is_let_in_by_its_access_key(guarded):
 
 def test_without_credentials_only_health_is_told(guarded):
     collector, _ = guarded
-    connection = http.client.HTTPConnection(collector.url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(collector.url.removeprefix("http://"), timeout=240)
     for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 401), ("/api/groups", 401)):
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -161,7 +161,7 @@ def test_tokens_are_listed_and_revoked_by_command(guarded, kibitz):
 def test_logs_are_json_with_request_ids(collector):
     collector.stop()
     collector.start("--log-format", "json")
-    connection = http.client.HTTPConnection(collector.url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(collector.url.removeprefix("http://"), timeout=240)
     connection.request("GET", "/healthz", headers={"X-Request-Id": "find-me"})
     assert connection.getresponse().read()
     connection.close()

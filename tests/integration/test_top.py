@@ -28,12 +28,12 @@ def target(targets):
 
 def test_top_shows_where_a_running_process_is_and_leaves_it_as_it_was(target):
     command = [*KIBITZ, "top", str(target.pid), "--interval", "1", "--rounds", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count(f"process {target.pid}, Ctrl-C ends: ") == 2
     assert "__main__:work" in done.stdout
     assert "\x1b" not in done.stdout
-    _, err = target.communicate("\n", timeout=60)
+    _, err = target.communicate("\n", timeout=240)
     assert (target.returncode, err) == (0, "")
 
 
@@ -46,9 +46,9 @@ def test_ctrl_c_ends_top_and_leaves_no_agent(target):
     )
     assert "process" in command.stdout.readline()
     command.send_signal(signal.SIGINT)
-    _, err = command.communicate(timeout=60)
+    _, err = command.communicate(timeout=240)
     assert (command.returncode, err) == (0, "")
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 120
     while (
         "kibitz"
         in subprocess.run(
@@ -56,7 +56,7 @@ def test_ctrl_c_ends_top_and_leaves_no_agent(target):
         ).stdout
     ):
         assert time.monotonic() < until_s
-    _, err = target.communicate("\n", timeout=60)
+    _, err = target.communicate("\n", timeout=240)
     assert (target.returncode, err) == (0, "")
 
 
@@ -65,7 +65,7 @@ def test_ctrl_c_ends_top_and_leaves_no_agent(target):
 )
 def test_top_refuses_what_makes_no_sense(arguments):
     done = subprocess.run(
-        [*KIBITZ, "top", "1", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*KIBITZ, "top", "1", *arguments], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 2
     assert "--interval must be" in done.stderr
@@ -78,7 +78,7 @@ def test_run_with_summary_shows_the_hottest_functions_on_standard_error_at_the_e
         "hot()\nprint('its own output')\n"
     )
     done = subprocess.run(
-        [*KIBITZ, "run", "--summary", str(script)], capture_output=True, text=True, timeout=60, check=False
+        [*KIBITZ, "run", "--summary", str(script)], capture_output=True, text=True, timeout=240, check=False
     )
     assert (done.returncode, done.stdout) == (0, "its own output\n")
     first, head, *rows = done.stderr.splitlines()

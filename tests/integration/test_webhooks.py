@@ -100,7 +100,7 @@ class Server:
     def end(self, how: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(60)
+            self.process.wait(120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._log.close()
@@ -117,7 +117,7 @@ class Server:
         }
         request = urllib.request.Request(f"{self.url}/webhooks/github", body, headers, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=240) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -161,7 +161,7 @@ def test_a_push_is_reviewed_and_the_next_reviews_only_what_is_new(
     first = len(github.comments)
     assert first >= 2
     assert {comment["path"] for comment in github.comments} == {"a.py"}
-    with urllib.request.urlopen(f"{server.url}/reviews/findings", timeout=60) as page:
+    with urllib.request.urlopen(f"{server.url}/reviews/findings", timeout=240) as page:
         shown = page.read().decode()
     assert "o/r#7" in shown
     assert "shell-command" in shown

@@ -74,7 +74,7 @@ class Case:
         named = {"Content-Type": "application/json", **headers}
         request = urllib.request.Request(address, body, named, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=240) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -137,7 +137,7 @@ def test_pushes_are_reviewed_once_each_and_seen_on_the_collectors_page(case: Cas
     assert case.deliver(*case.event()) == 202
     case.wait()
     assert case.inline == first
-    with urllib.request.urlopen(f"{case.collector.url}/reviews", timeout=60) as page:
+    with urllib.request.urlopen(f"{case.collector.url}/reviews", timeout=240) as page:
         assert f"{case.repository}#7" in page.read().decode()
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_a_huge_pull_request_gets_a_summary_only(github: Any) -> None:
 
 
 def test_two_runs_at_once_leave_each_finding_said_once(github: Any) -> None:
-    everyone_has_read = threading.Barrier(2, timeout=60)
+    everyone_has_read = threading.Barrier(2, timeout=240)
     first_write = threading.local()
 
     def wait() -> None:

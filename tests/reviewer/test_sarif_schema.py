@@ -52,7 +52,7 @@ def errors(log: Any) -> list[str]:
 
 def review(folder: Path, *words: str) -> tuple[int, Any]:
     command = [sys.executable, "-m", "kibitz_agent.cli", "review", "--format", "sarif", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=240)
     assert done.returncode in (0, 1, 2), done.stderr.decode()
     return done.returncode, json.loads(done.stdout)
 

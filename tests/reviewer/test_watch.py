@@ -80,7 +80,7 @@ def test_a_change_is_reviewed_and_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     reader.start()
 
     def wait_for(text: str) -> None:
-        while text not in lines.get(timeout=120):
+        while text not in lines.get(timeout=240):
             pass
 
     try:
@@ -89,7 +89,7 @@ def test_a_change_is_reviewed_and_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
         wait_for("[unsafe-yaml-load]")
         wait_for(" in 1 file,")
         os.killpg(process.pid, signal.SIGINT)
-        status = process.wait(timeout=120)
+        status = process.wait(timeout=240)
     finally:
         if process.poll() is None:
             process.kill()
@@ -107,12 +107,12 @@ def test_a_change_is_reviewed_and_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
 )
 def test_watching_goes_with_paths_and_text_alone(words: tuple[str, ...], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kibitz_agent.cli", "review", "--watch", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 2
     assert "--watch" in done.stderr
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kibitz_agent.cli", "review", "--watch", "none.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
     assert (done.returncode, "none.py" in done.stderr) == (2, True)

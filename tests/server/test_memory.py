@@ -46,7 +46,7 @@ def test_threads_share_one_heap():
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "1"

@@ -36,9 +36,7 @@ def test_one_that_strikes_in_a_finalizer_before_the_loop_ends_it():
     with closing(StopSignal()) as stop:
         del (one := [Ended()])[:]
         assert one == []
-        began = time.monotonic()
         stop.loop()
-        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -56,11 +54,11 @@ def test_one_that_comes_while_serving_ends_the_loop_and_requests_under_way_are_a
         server = create_server(application, map=stop.map, listen="127.0.0.1:0", threads=1)
 
         def ask():
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.effective_port}/", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.effective_port}/", timeout=240) as answer:
                 answer.read()
 
         def interrupt():
-            begun.wait(30)
+            begun.wait(120)
             os.kill(os.getpid(), number)
 
         threads = [threading.Thread(target=ask), threading.Thread(target=interrupt)]
@@ -68,11 +66,11 @@ def test_one_that_comes_while_serving_ends_the_loop_and_requests_under_way_are_a
             thread.start()
         stop.loop()
         assert begun.is_set()
-        server.task_dispatcher.shutdown(cancel_pending=False, timeout=30)
+        server.task_dispatcher.shutdown(cancel_pending=False, timeout=240)
         assert answered.is_set()
         server.close()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
 
 
 def test_after_the_loop_another_sigterm_changes_nothing():

@@ -42,7 +42,7 @@ class Disk:
 
     def commit(self, items):
         self.began.set()
-        assert self.go.wait(60)
+        assert self.go.wait(120)
         if 13 in items:
             raise StoreError("unlucky")
         self.batches.append(list(items))
@@ -53,12 +53,12 @@ def test_reports_that_wait_are_written_in_one_transaction():
     disk = Disk()
     group_writer = GroupWriter(disk.commit)
     first, _ = together(group_writer, [0])
-    assert disk.began.wait(60)
+    assert disk.began.wait(120)
     rest, outcomes = together(group_writer, range(1, 9))
     wait_until(lambda: group_writer.waiting == 8)
     disk.go.set()
     for thread in first + rest:
-        thread.join(60)
+        thread.join(120)
     assert [len(batch) for batch in disk.batches] == [1, 8]
     assert outcomes == dict.fromkeys(range(1, 9), True)
     group_writer.close()
@@ -68,12 +68,12 @@ def test_report_that_cannot_be_written_fails_alone():
     disk = Disk()
     group_writer = GroupWriter(disk.commit)
     first, _ = together(group_writer, [0])
-    assert disk.began.wait(60)
+    assert disk.began.wait(120)
     rest, outcomes = together(group_writer, [12, 13, 14])
     wait_until(lambda: group_writer.waiting == 3)
     disk.go.set()
     for thread in first + rest:
-        thread.join(60)
+        thread.join(120)
     assert (outcomes[12], outcomes[14]) == (True, True)
     assert "unlucky" in str(outcomes[13])
     group_writer.close()
@@ -84,7 +84,7 @@ def test_too_many_waiting_are_told_to_come_back(monkeypatch):
     disk = Disk()
     group_writer = GroupWriter(disk.commit)
     first, _ = together(group_writer, [0])
-    assert disk.began.wait(60)
+    assert disk.began.wait(120)
     rest, _ = together(group_writer, [1, 2])
     wait_until(lambda: group_writer.waiting == 2)
     with pytest.raises(BusyError) as caught:
@@ -92,7 +92,7 @@ def test_too_many_waiting_are_told_to_come_back(monkeypatch):
     assert caught.value.retry_after_s >= 1
     disk.go.set()
     for thread in first + rest:
-        thread.join(60)
+        thread.join(120)
     group_writer.close()
 
 
@@ -123,7 +123,7 @@ def test_who_came_together_is_waited_for(monkeypatch):
     assert outcomes == {}
     rest, _ = together(group_writer, [4])
     for thread in first + rest:
-        thread.join(60)
+        thread.join(120)
     assert disk.batches == [[1, 2], [3, 4]]
     group_writer.close()
 
@@ -135,7 +135,7 @@ def test_closing_does_not_wait_for_more(monkeypatch):
     last, outcomes = together(group_writer, [3])
     wait_until(lambda: group_writer.waiting == 1)
     group_writer.close()
-    last[0].join(60)
+    last[0].join(120)
     assert outcomes == {3: True}
 
 

@@ -122,7 +122,7 @@ def test_the_announcer_survives_what_fails(shop: Any, hooks: Any, by: Any, add: 
 
     announcer = Announcer(shop, first_fails, clock=lambda: NOW, interval_s=0.01)
     announcer.start()
-    assert came.wait(60)
+    assert came.wait(120)
     announcer.stop()
     Announcer(shop, by).stop()
 
@@ -213,12 +213,12 @@ def test_a_channel_that_hangs_keeps_nobody_waiting_that_stops_the_announcer(
     class Hanging:
         def send(self, *_: Any) -> None:
             began.set()
-            assert go_on.wait(60)
+            assert go_on.wait(120)
 
     channels.add(shop, "shop", created(channels.EMAIL, "a@example.com"))
     announcer = Announcer(shop, lambda: by(email=Hanging()), clock=lambda: NOW, interval_s=0.01)
     announcer.start()
-    assert began.wait(60)
+    assert began.wait(120)
     before = shop.document("shop", "announced")
     shop.change_document("shop", "other", lambda _: {"written": True})  # nothing is locked meanwhile
     assert shop.document("shop", "other") == {"written": True}
