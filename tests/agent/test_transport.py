@@ -18,6 +18,12 @@ TIMEOUT_S = 1.0
 PATIENCE_S = 120.0
 
 
+def hang(connection: socket.socket) -> None:
+    """Read until whoever asked has given up."""
+    while connection.recv(65536):
+        pass
+
+
 @contextmanager
 def peer(answer: Callable[[socket.socket], None]) -> Iterator[str]:
     """A server that reads a request and then does what ``answer`` does with the connection."""
@@ -37,6 +43,9 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[str]:
                         while b"\r\n\r\n" not in connection.recv(65536):
                             pass
                         answer(connection)
+                        # Closed with something unread, it would be reset, and the answer with it.
+                        connection.shutdown(socket.SHUT_WR)
+                        hang(connection)
                     except OSError:
                         continue
 
@@ -59,11 +68,6 @@ def drip(text: bytes, pause_s: float = 0.1) -> Callable[[socket.socket], None]:
             time.sleep(pause_s)
 
     return answer
-
-
-def hang(connection: socket.socket) -> None:
-    """Until whoever asked has given up."""
-    connection.recv(1)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
