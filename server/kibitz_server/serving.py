@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from waitress.server import create_server
@@ -15,6 +16,7 @@ from waitress.server import create_server
 from kibitz_server import logs, memory, mounts, reviews, workers
 from kibitz_server.app import MAX_REQUEST_BYTES, create_app
 from kibitz_server.auth.tokens import Token, Tokens, read_key
+from kibitz_server.balance import Balance, Turns
 from kibitz_server.channels.delivery import Announcer
 from kibitz_server.config import STORE_FILE, Config, ConfigError
 from kibitz_server.jobs import Jobs
@@ -27,6 +29,9 @@ from kibitz_server.store.sql import SqlStore
 
 _BACKLOG = 512
 _DRAIN_S = 20
+# A batch of reports arrives in a dozen pieces, not in a hundred, and needs no file to wait in.
+_RECV_BYTES = 1 << 16
+_BODY_IN_MEMORY_BYTES = 1 << 20
 
 
 def serve(config: Config) -> int:
@@ -40,20 +45,29 @@ def serve(config: Config) -> int:
         if config.workers == 1:
             return _serve(config, listener, 0)
         with tempfile.TemporaryDirectory(prefix="kibitz-metrics-") as folder:
+            together = Together(Path(folder), Balance(config.workers))
             return workers.supervise(
                 config.workers,
-                lambda number: _serve(config, listener, number, Path(folder)),
+                lambda number: _serve(config, listener, number, together),
                 begun=lambda: _announce(config, listener),
             )
 
 
-def _serve(config: Config, listener: socket.socket, number: int, shared: Path | None = None) -> int:
-    """Be one of the collector's processes; ``shared``: the folder in which several of them keep their counts."""
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What several processes share: the folder in which they keep their counts, and what each has to do."""
+
+    folder: Path
+    balance: Balance
+
+
+def _serve(config: Config, listener: socket.socket, number: int, together: Together | None = None) -> int:
+    """Be one of the collector's processes, or the only one."""
     with (
         closing(StopSignal()) as stop,
         closing(_open(config)) as store,
         closing(reviews.opened(config.data)) as asked,
-        closing(Metrics(shared, number)) as metrics,
+        closing(Metrics(together.folder if together else None, number)) as metrics,
     ):
         mounted = mounts.opened(config.data) if config.workers == 1 else {}
         app = create_app(store, config, Tokens(store.engine, read_key(config.data)), mounted, asked, metrics)
@@ -63,6 +77,8 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
             sockets=[listener],
             threads=config.threads,
             max_request_body_size=MAX_REQUEST_BYTES,
+            recv_bytes=_RECV_BYTES,
+            inbuf_overflow=_BODY_IN_MEMORY_BYTES,
             ident="kibitz",
             clear_untrusted_proxy_headers=True,
         )
@@ -71,10 +87,11 @@ def _serve(config: Config, listener: socket.socket, number: int, shared: Path | 
         if number == 0:
             jobs.start()
             announcer.start()
-        if shared is None:
+        pauses = [] if together is None else [Turns(server, together.balance, number).pause_s]
+        if together is None:
             _announce(config, listener)
         try:
-            stop.loop()
+            stop.loop(*pauses)
             if number == 0:
                 sys.stderr.write("kibitz serve: stopping\n")
         finally:

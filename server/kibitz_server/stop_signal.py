@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from waitress import wasyncore
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
-_MOST_S = 1.0  # waitress closes what is idle as often
+_PAUSE_S = 1.0
 _MOST_BYTES = 64
 
 
@@ -31,10 +32,13 @@ class StopSignal:
         for one in _STOPS:
             signal.signal(one, _noted)
 
-    def loop(self) -> None:
-        """Let waitress serve until a stop signal; after it SIGTERM changes nothing, another SIGINT ends the process at once."""
+    def loop(self, pause_s: Callable[[], float] = lambda: _PAUSE_S) -> None:
+        """Let waitress serve until a stop signal; after it SIGTERM changes nothing, another SIGINT ends the process at once.
+
+        ``pause_s()`` says how long to wait, at most, where nothing comes.
+        """
         while not self._received.stopped:
-            wasyncore.loop(_MOST_S, map=self.map, count=1)
+            wasyncore.loop(pause_s(), map=self.map, count=1)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -97,3 +97,15 @@ def test_killed_supervisor_takes_them_along(workers):
     collector.kill()
     _, left = psutil.wait_procs(processes, timeout=PATIENCE_S)
     assert left == []
+
+
+def test_one_that_is_stopped_leaves_new_connections_to_the_others(workers):
+    collector, running = workers
+    until(lambda: all(process.num_threads() > 4 for process in running()))
+    stopped = running()[0]
+    stopped.suspend()
+    try:
+        for _ in range(30):
+            assert collector.get("/healthz")
+    finally:
+        stopped.resume()
