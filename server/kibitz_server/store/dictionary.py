@@ -5,7 +5,7 @@ It may be ahead of the store by what reports on their way have brought; `persist
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -77,21 +77,10 @@ class GroupDictionary:
 
         The instance and the revision of the profile join its samples' labels. `ProfileError` on a tree too deep.
         """
-        strings, frames = profile.strings, self._frames
-        frame_ids = np.fromiter(
-            (
-                frames.setdefault((strings[name], strings[file], line), len(frames))
-                for name, file, line in zip(
-                    profile.frame_name, profile.frame_file, profile.frame_line, strict=True
-                )
-            ),
-            np.int64,
-            len(profile.frame_name),
-        )
         try:
             nodes = self._nodes.intern(
                 _ints(profile.node_parent, np.int32),
-                frame_ids.take(_ints(profile.node_frame, np.uint32)),
+                self._frame_ids(profile).take(_ints(profile.node_frame, np.uint32)),
                 _ints(profile.node_line, np.uint32),
                 _ints(profile.sample_node, np.uint32),
             )
@@ -99,6 +88,15 @@ class GroupDictionary:
             raise ProfileError(str(error)) from error
         label_ids = np.array([self._label_set(labels, profile) for labels in profile.label_sets], np.int64)
         return nodes, label_ids.take(_ints(profile.sample_labels, np.uint32))
+
+    def _frame_ids(self, profile: Profile) -> Ints:
+        count = len(profile.frame_name)
+        try:  # the usual case: all are known, and no line of Python runs for each
+            return np.fromiter(map(self._frames.__getitem__, _frames(profile)), np.int64, count)
+        except KeyError:
+            frames = self._frames
+            ids = (frames.setdefault(frame, len(frames)) for frame in _frames(profile))
+            return np.fromiter(ids, np.int64, count)
 
     def frames_since(self, start: int) -> list[tuple[str, str, int]]:
         """Frames from id ``start`` on."""
@@ -135,6 +133,11 @@ def with_origin(labels: Labels, header: Header) -> Labels:
     if header.revision:
         pairs[REVISION] = header.revision
     return tuple(sorted(pairs.items()))
+
+
+def _frames(profile: Profile) -> Iterator[tuple[str, str, int]]:
+    text = profile.strings.__getitem__
+    return zip(map(text, profile.frame_name), map(text, profile.frame_file), profile.frame_line, strict=True)
 
 
 def _ints(column: Sequence[int], dtype: type) -> Ints:

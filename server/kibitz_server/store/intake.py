@@ -22,9 +22,10 @@ class Interned:
     group: str
     profile: Profile
     token: str
-    source: str
     dictionary: GroupDictionary
     generation: int
+    columns: dict[str, Any]
+    """Of its row: all that needs no ids."""
     samples: bytes
 
     def use(self, dictionary: GroupDictionary) -> None:
@@ -38,7 +39,7 @@ def interned(report: Report, dictionary: GroupDictionary) -> Interned:
     """The report with the dictionary's ids, which it may have added to. `ProfileError` on a tree too deep."""
     blob = encoded(report.profile, *dictionary.intern(report.profile))
     return Interned(
-        report.group, report.profile, report.token, report.source, dictionary, dictionary.generation, blob
+        report.group, report.profile, report.token, dictionary, dictionary.generation, _columns(report), blob
     )
 
 
@@ -53,22 +54,28 @@ def encoded(profile: Profile, node: Ints, labels: Ints) -> bytes:
 
 def row(group_id: int, report: Interned, now: float) -> dict[str, Any]:
     """The report's row in the table of profiles; ``now`` in epoch seconds."""
+    return {
+        **report.columns,
+        "group_id": group_id,
+        "received": now,
+        "rolled": 0,
+        "samples": report.samples,
+    }
+
+
+def _columns(report: Report) -> dict[str, Any]:
     header = report.profile.header
     part = report_part(report.profile)
     fields = json.dumps(header_to_fields(header), separators=(",", ":"))
     return {
-        "group_id": group_id,
         "token": report.token,
         "source": report.source,
-        "received": now,
         "started": part.start,
         "ended": part.end,
         "instance": header.instance,
         "revision": header.revision,
-        "rolled": 0,
         "facts": samples.facts_json(part),
         "header": zlib.compress(fields.encode(), 1),
-        "samples": report.samples,
     }
 
 

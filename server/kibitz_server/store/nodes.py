@@ -52,17 +52,27 @@ def path_keys(parent: Ints, frame: Ints | Keys, line: Ints, secret: np.uint64 = 
     A node stands for a map x -> scale * x + shift, a path for its nodes' maps one after the other. Maps can be chained
     in any grouping, so that all paths double in length at each step, whatever their depth.
     """
-    own = _mixed(frame.astype(np.uint64) * _FRAME + line.astype(np.uint64) + secret)
+    own = frame.astype(np.uint64)
+    own *= _FRAME
+    own += line.view(np.uint64)
+    own += secret
+    _mix(own)
     count = len(parent)
     scale, shift = np.ones(count + 1, np.uint64), np.zeros(count + 1, np.uint64)
     np.bitwise_or(own, np.uint64(1), out=scale[:count])
-    shift[:count] = _mixed(own + _PARENT)
+    own += _PARENT
+    _mix(own)
+    shift[:count] = own
     above = _above(parent)
     while above.min(initial=count) < count:
         shift += scale * shift.take(above, mode="clip")
         scale *= scale.take(above, mode="clip")
         above = above.take(above, mode="clip")
-    return _mixed(shift[:count] ^ scale[:count] * _FRAME)
+    keys = shift[:count]
+    scale *= _FRAME
+    keys ^= scale[:count]
+    _mix(keys)
+    return keys
 
 
 def _above(parent: Ints) -> Ints:
@@ -72,11 +82,13 @@ def _above(parent: Ints) -> Ints:
     return above
 
 
-def _mixed(keys: Keys) -> Keys:
-    """Every bit of the result depends on every bit of the key (Stafford's 13th variant of a 64-bit finaliser)."""
-    keys = (keys ^ (keys >> np.uint64(30))) * _FIRST
-    keys = (keys ^ (keys >> np.uint64(27))) * _SECOND
-    return keys ^ (keys >> np.uint64(31))
+def _mix(keys: Keys) -> None:
+    """In place: every bit of the result depends on every bit of the key (Stafford's 13th variant of a 64-bit finaliser)."""
+    keys ^= keys >> np.uint64(30)
+    keys *= _FIRST
+    keys ^= keys >> np.uint64(27)
+    keys *= _SECOND
+    keys ^= keys >> np.uint64(31)
 
 
 class NodeTable:
