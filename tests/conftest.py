@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -113,6 +115,23 @@ def need() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """``free_port()``: one that nobody listens on, for a program that cannot choose its own.
+
+    Below those that the system hands out, or a client of another test could have it before the program does.
+    """
+
+    def find() -> int:
+        while True:
+            with socket.socket() as free, suppress(OSError):
+                port = random.SystemRandom().randrange(12_000, 32_000)
+                free.bind(("127.0.0.1", port))
+                return port
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The top of the source tree."""
     return ROOT
@@ -188,7 +207,7 @@ def _programs() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgresql(lacking: Callable[[str], None]) -> Iterator[str]:
+def postgresql(lacking: Callable[[str], None], free_port: Callable[[], int]) -> Iterator[str]:
     """A PostgreSQL of our own; it refuses to run as root, so that it runs as nobody there."""
     programs = _programs()
     if programs is None:
@@ -212,10 +231,7 @@ def postgresql(lacking: Callable[[str], None]) -> Iterator[str]:
             **as_user,
         )
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
+    data, port = folder / "data", free_port()
     run(programs / "initdb", "-D", data, "-U", "kibitz", "--auth=trust", "-E", "UTF8", "--no-sync")
     options = (
         f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=60"

@@ -133,10 +133,11 @@ def test_redirect_is_an_answer_and_is_not_followed():
 
 
 def test_nobody_there_is_an_os_error():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(OSError, match="refused"):
-        HttpTransport({}).post(f"http://127.0.0.1:{port}/", b"", "text/plain", PATIENCE_S)
+    with socket.socket() as mute:  # bound, so that nobody else can listen there meanwhile
+        mute.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        with pytest.raises(OSError, match="refused"):
+            HttpTransport({}).post(url, b"", "text/plain", PATIENCE_S)
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "http://", "file:///etc/passwd"])

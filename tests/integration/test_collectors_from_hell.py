@@ -194,12 +194,13 @@ def test_profile_that_was_stored_although_the_answer_went_wrong_is_repeated_unde
 
 def test_dead_collector_costs_bounded_memory_and_the_newest_profiles_survive(caplog):
     caplog.set_level(logging.WARNING, "kibitz")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
     spool = Spool(max_profiles=5)
-    ours = HttpReporter(url, Identity(group="g"), HttpTransport({}), spool, sleep=lambda _: None)
-    for number in range(20):
-        ours.report(profile(f"t{number}"))
+    with socket.socket() as mute:  # bound, so that nobody else can listen there meanwhile
+        mute.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        ours = HttpReporter(url, Identity(group="g"), HttpTransport({}), spool, sleep=lambda _: None)
+        for number in range(20):
+            ours.report(profile(f"t{number}"))
     assert len(spool) == 5
     assert spool.first()[0] == "t15"
     assert len(caplog.messages) == 2, "one for the outage, one for what is dropped"
