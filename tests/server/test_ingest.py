@@ -27,6 +27,7 @@ from kibitz_server.ingest import (
     leaves,
     pprof,
 )
+from kibitz_server.ingest.deflate import fastest
 
 
 def sample_profile():
@@ -245,6 +246,17 @@ def test_bomb_in_our_own_form_is_stopped():
     head = wire._PREAMBLE.pack(wire._MAGIC, wire.VERSION, 300 << 20, 0, 10)
     with pytest.raises(IngestError, match="at most"):
         kibitz.decode(head + body)
+
+
+@pytest.mark.parametrize("deflate", [zlib, fastest], ids=["zlib", "fastest"])
+def test_streams_are_read_alike_by_either_inflater(deflate):
+    _, body = BODIES["kibitz"]
+    header, columns = wire.unpack(body, deflate=deflate)
+    assert (header, columns) == wire.unpack(body)
+    damaged = body[:40] + bytes([body[40] ^ 0xFF]) + body[41:]
+    for wrong in (damaged, body[:-1], body + b"x", body[:20] + b"no stream"):
+        with pytest.raises(wire.WireError):
+            wire.unpack(wrong, deflate=deflate)
 
 
 def test_other_version_of_our_form_is_named():

@@ -6,7 +6,6 @@ its kind, before it allocates much.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,10 +59,12 @@ def inflate(body: bytes, limit: int = MAX_BODY_BYTES) -> bytes:
     """A gzip body inflated, at most ``limit`` bytes; a body that is not gzip as it is."""
     if not body.startswith(_GZIP_MAGIC):
         return body
-    inflater = zlib.decompressobj(wbits=31)
+    from kibitz_server.ingest.deflate import fastest
+
+    inflater = fastest.decompressobj(wbits=31)
     try:
-        inflated = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
+        inflated: bytes = inflater.decompress(body, limit + 1)
+    except fastest.error as error:
         raise IngestError(f"damaged gzip body ({error})") from error
     if len(inflated) > limit:
         raise TooLargeError(f"the body inflates to more than {limit} bytes")

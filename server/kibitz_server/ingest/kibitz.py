@@ -12,7 +12,7 @@ import numpy as np
 
 from kibitz_agent import wire
 from kibitz_agent.profile import Labels, Profile, ValueType
-from kibitz_server.ingest import IngestError
+from kibitz_server.ingest import IngestError, deflate
 
 CONTENT_TYPE = wire.CONTENT_TYPE
 
@@ -24,7 +24,7 @@ Columns = Mapping[str, memoryview]
 def decode(body: bytes) -> Profile:
     """A profile in wire form."""
     try:
-        header, columns = wire.unpack(body)
+        header, columns = wire.unpack(body, deflate=deflate.fastest)
         return _profile(header, columns)
     except wire.WireError as error:
         raise IngestError(str(error)) from error
