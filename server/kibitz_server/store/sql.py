@@ -46,6 +46,16 @@ from kibitz_server.store.writer import GroupWriter
 _HORIZONS = "horizons"
 REPORTS_AT_ONCE = 32
 
+# Made once: building a statement takes as long as SQLite does to answer it.
+_GROUP = sa.select(schema.groups).where(schema.groups.c.name == sa.bindparam("group"))
+_GROUP_TO_CHANGE = _GROUP.with_for_update()  # a no-op on SQLite, whose writers are alone anyway
+_KNOWN_TOKENS = sa.select(schema.profiles.c.token).where(
+    schema.profiles.c.group_id == sa.bindparam("group"),
+    schema.profiles.c.token.in_(sa.bindparam("tokens", expanding=True)),
+)
+_NEW_PROFILE = schema.profiles.insert()
+_GROWN_GROUP = schema.groups.update().where(schema.groups.c.id == sa.bindparam("group"))
+
 
 class SqlStore:
     """Every group's profiles in one database. Reports that come together share a transaction, and its sync to disk.
@@ -146,19 +156,20 @@ class SqlStore:
             sizes = dictionaries.persist(connection, row.id, dictionary)
             instances = dictionary.cardinality.count(INSTANCE)
         now = self._clock()
-        connection.execute(schema.profiles.insert(), [intake.row(row.id, report, now) for report in reports])
-        heaps.insert(connection, row.id, [report.profile.header for report in reports])
-        groups, headers = schema.groups, [report.profile.header for report in reports]
+        connection.execute(_NEW_PROFILE, [intake.row(row.id, report, now) for report in reports])
+        headers = [report.profile.header for report in reports]
+        heaps.insert(connection, row.id, headers)
         first = min(header.start_ns for header in headers) / 1e9
         last = max(header.end_ns for header in headers) / 1e9
         values = {
+            "group": row.id,
             "profiles": row.profiles + len(reports),
             "instances": max(instances, 1),
             "first_seen": min(row.first_seen, first) if row.profiles else first,
             "last_seen": max(row.last_seen, last),
             **dict(zip(("frames", "nodes", "label_sets"), sizes, strict=True)),
         }
-        connection.execute(groups.update().where(groups.c.id == row.id).values(**values))
+        connection.execute(_GROWN_GROUP, values)
         return dictionary, sizes
 
     def create_group(self, name: str, now: float) -> bool:
@@ -340,10 +351,8 @@ class SqlStore:
             return self._held.empty(group) if row is None else self._held.current(connection, row)
 
     def _group_row(self, connection: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:
-        query = sa.select(schema.groups).where(schema.groups.c.name == name)
-        if connection.info.get(WRITING) or lock:
-            query = query.with_for_update()  # a no-op on SQLite, whose writers are alone anyway
-        return connection.execute(query).one_or_none()
+        query = _GROUP_TO_CHANGE if lock or connection.info.get(WRITING) else _GROUP
+        return connection.execute(query, {"group": name}).one_or_none()
 
     def _made_group(self, connection: Connection, name: str) -> Row[Any]:
         connection.execute(schema.groups.insert().values(name=name, created=self._clock()))
@@ -360,9 +369,7 @@ def open_sqlite(
 
 
 def _known_tokens(connection: Connection, group_id: int, tokens: list[str]) -> set[str]:
-    profiles = schema.profiles
-    query = sa.select(profiles.c.token).where(profiles.c.group_id == group_id, profiles.c.token.in_(tokens))
-    return set(connection.scalars(query))
+    return set(connection.scalars(_KNOWN_TOKENS, {"group": group_id, "tokens": tokens}))
 
 
 def _horizons(connection: Connection, group_id: int) -> dict[int, float]:
