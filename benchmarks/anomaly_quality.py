@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,8 @@ import numpy.typing as npt
 from kibitz_server.anomalies import fast
 from kibitz_server.anomalies.baseline import baseline, common_factor
 from kibitz_server.anomalies.deviations import deviations
-from kibitz_server.anomalies.group import Series, causes, with_self
+from kibitz_server.anomalies.group import causes
+from kibitz_server.anomalies.series import Series, with_self
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -169,8 +171,17 @@ def call_tree(rng: np.random.Generator, functions: int) -> Ints:
     return np.asarray(callers, np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A program before and after an edit: self shares (functions, hours), and the callers (functions,) of each time."""
+
+    own: Floats
+    before: Ints
+    after: Ints
+
+
 def program(seed: int, plant: str, functions: int = 200) -> tuple[Series, Ints, int, int]:
-    """A program's series over 16 days with ``plant`` (cause, refactor) in the last 24 hours.
+    """A program's series over 16 days with ``plant`` ("cause", or one of `REFACTORS`) in the last 24 hours.
 
     Also samples (hours,), the function that changed, and by how many series it shows (those a caller of it and itself).
     """
@@ -179,50 +190,163 @@ def program(seed: int, plant: str, functions: int = 200) -> tuple[Series, Ints, 
     hours = HISTORY + 24
     own = expected(rng, rng.dirichlet(np.full(functions, 0.5)), hours, spikes=False)
     share = own[:, :HISTORY].mean(axis=1)
-    candidates = np.flatnonzero(share >= LARGE_SHARE)
-    changed = int(rng.choice(candidates))
+    changed = int(rng.choice(np.flatnonzero((share >= LARGE_SHARE) & (callers >= 0))))
+    edit = Edit(own, callers, callers)
     if plant == "cause":
         own[changed, HISTORY:] *= rng.uniform(1.3, 3.0)
-    elif plant == "refactor":
-        own = _refactored(rng, own, callers, changed)
-        callers = _grown(callers, len(own), changed)
+    else:
+        edit = REFACTORS[plant](rng, edit, changed)
     samples = np.full(hours, SAMPLES)
-    counts = np.stack([rng.multinomial(SAMPLES, column / column.sum()) for column in own.T], axis=1)
+    counts = np.stack([rng.multinomial(SAMPLES, column / column.sum()) for column in edit.own.T], axis=1)
     seen = counts / counts.sum(axis=0)
-    total = seen.copy()
-    for at in range(len(seen) - 1, 0, -1):
-        total[_caller_row(callers, at)] += total[at] if callers[at] >= 0 else 0
-    above = 1
-    at = changed
-    while callers[at] >= 0:
-        at, above = int(callers[at]), above + 1
-    return with_self([f"f{at}" for at in range(len(seen))], total, seen, callers), samples, changed, above
+    total = np.concatenate(
+        [totals(seen[:, :HISTORY], edit.before), totals(seen[:, HISTORY:], edit.after)], axis=1
+    )
+    names = [f"f{at}" for at in range(len(seen))]
+    calls = np.unique(np.concatenate([_calls(edit.before), _calls(edit.after)]), axis=0)
+    return (
+        with_self(names, total, seen, edit.before, calls),
+        samples,
+        changed,
+        len(path(changed, edit.before)),
+    )
 
 
-def _caller_row(callers: Ints, at: int) -> int:
-    return int(callers[at]) if callers[at] >= 0 else at
+def totals(own: Floats, callers: Ints) -> Floats:
+    """Total shares (functions, hours) of self shares."""
+    total = np.zeros_like(own)
+    for at in range(len(own)):
+        total[path(at, callers)] += own[at]
+    return total
 
 
-def _refactored(rng: np.random.Generator, own: Floats, callers: Ints, changed: int) -> Floats:
-    """A new function beside ``changed`` takes some of its work (all: a new name), or its caller takes it (inlined)."""
-    new = np.zeros((1, own.shape[1]))
-    part = float(rng.choice([0.5, 0.8, 1.0]))
-    kept = own.copy()
-    kept[changed, HISTORY:] *= 1 - part
-    work = own[changed, HISTORY:] * part
-    if rng.random() < 0.3 and callers[changed] >= 0:
-        kept[callers[changed], HISTORY:] += work
-        return np.concatenate([kept, new])
-    new[0, HISTORY:] = work
-    return np.concatenate([kept, new])
+def path(at: int, callers: Ints) -> list[int]:
+    """A function and its callers, outwards."""
+    found = [at]
+    while callers[found[-1]] >= 0:
+        found.append(int(callers[found[-1]]))
+    return found
 
 
-def _grown(callers: Ints, functions: int, changed: int) -> Ints:
-    return np.concatenate([callers, np.full(functions - len(callers), callers[changed])])
+def _calls(callers: Ints) -> Ints:
+    called = np.flatnonzero(callers >= 0)
+    return np.stack([called, callers[called]], axis=1)
+
+
+def _with_new(edit: Edit, callers: list[int]) -> tuple[Edit, list[int]]:
+    """The edit with new functions, one for each of their ``callers``, that do nothing yet; and which they are."""
+    first = len(edit.own)
+    new = np.zeros((len(callers), edit.own.shape[1]))
+    added = np.array(callers, np.int64)
+    grown = Edit(
+        np.concatenate([edit.own, new]),
+        np.concatenate([edit.before, added]),
+        np.concatenate([edit.after, added]),
+    )
+    return grown, list(range(first, first + len(callers)))
+
+
+def _give(edit: Edit, source: int, target: int, part: float) -> None:
+    """From the edit on, ``target`` does that part of what ``source`` did."""
+    work = edit.own[source, HISTORY:] * part
+    edit.own[source, HISTORY:] -= work
+    edit.own[target, HISTORY:] += work
+
+
+def helper_beside(rng: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """A new function beside it does some of its work."""
+    edit, (new,) = _with_new(edit, [int(edit.before[changed])])
+    _give(edit, changed, new, float(rng.choice([0.5, 0.8])))
+    return edit
+
+
+def helper_below(rng: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """A new function that it calls does some of its work."""
+    edit, (new,) = _with_new(edit, [changed])
+    _give(edit, changed, new, float(rng.choice([0.5, 0.8, 1.0])))
+    return edit
+
+
+def inlined(_: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """Its caller does its work."""
+    _give(edit, changed, int(edit.before[changed]), 1.0)
+    return edit
+
+
+def renamed(_: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """It has a new name, and calls what it called."""
+    edit, (new,) = _with_new(edit, [int(edit.before[changed])])
+    _give(edit, changed, new, 1.0)
+    edit.after[edit.after == changed] = new
+    return edit
+
+
+def file_moved(rng: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """It and a dozen others of its file have new names, and so do their calls of each other."""
+    others = rng.choice(np.arange(1, len(edit.own)), 12, replace=False).tolist()
+    old = sorted({changed, *others})
+    edit, new = _with_new(edit, [int(edit.before[at]) for at in old])
+    for source, target in zip(old, new, strict=True):
+        _give(edit, source, target, 1.0)
+    for source, target in zip(old, new, strict=True):
+        edit.after[edit.after == source] = target
+        edit.before[len(edit.own) - len(new) :][edit.before[len(edit.own) - len(new) :] == source] = target
+    return edit
+
+
+def split(rng: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """Two new functions do its work and make its calls, one below the other or both below its caller."""
+    caller = int(edit.before[changed])
+    edit, (one, other) = _with_new(edit, [caller, caller])
+    if rng.random() < 0.5:
+        edit.before[other] = edit.after[other] = one
+    _give(edit, changed, one, float(rng.uniform(0.2, 0.8)))
+    _give(edit, changed, other, 1.0)
+    for callee in np.flatnonzero(edit.after == changed).tolist():
+        edit.after[callee] = rng.choice([one, other])
+    return edit
+
+
+def wrapped(rng: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """A new function stands between it and its caller, with next to no work of its own."""
+    edit, (new,) = _with_new(edit, [int(edit.before[changed])])
+    _give(edit, changed, new, float(rng.choice([0.0, 0.01])))
+    edit.after[changed] = new
+    return edit
+
+
+def unwrapped(rng: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """A function that stood between it and its caller is gone."""
+    edit, (old,) = _with_new(edit, [int(edit.before[changed])])
+    part = float(rng.choice([0.0, 0.01]))
+    edit.own[old, :HISTORY] = part * edit.own[changed, :HISTORY]
+    edit.own[changed, :HISTORY] *= 1 - part
+    edit.before[changed] = old
+    return edit
+
+
+def wrapped_all(_: np.random.Generator, edit: Edit, changed: int) -> Edit:
+    """A chain of three new functions stands between the first function on its path and what that calls."""
+    top = path(changed, edit.before)[-2]
+    edit, new = _with_new(edit, [int(edit.before[top]), -1, -1])
+    for outer, inner in zip(new, [*new[1:], top], strict=True):
+        edit.after[inner] = outer
+        if inner in new:
+            edit.before[inner] = outer
+    return edit
+
+
+Refactor = Callable[[np.random.Generator, Edit, int], Edit]
+REFACTORS: dict[str, Refactor] = {
+    one.__name__: one
+    for one in (
+        helper_beside, helper_below, inlined, renamed, file_moved, split, wrapped, unwrapped, wrapped_all,
+    )
+}  # fmt: skip
 
 
 def planted(seeds: range) -> dict[str, float]:
-    """Causes with one alarm that names them, refactors without any; beside three sigmas over all functions."""
+    """Causes with one alarm that names them, beside three sigmas over all functions."""
     counts: Counter[str] = Counter()
     for seed in seeds:
         series, samples, changed, above = program(seed, "cause")
@@ -231,17 +355,29 @@ def planted(seeds: range) -> dict[str, float]:
         counts["named"] += any(series.names[one.frame] == f"f{changed}" for one in found)
         counts["naive one"] += len(_naive_names(series)) == 1
         counts["above"] += above
-        series, samples, _, _ = program(seed, "refactor")
-        counts["silent"] += not [one for one in causes(series, samples) if one.last >= HISTORY]
-        counts["naive silent"] += not _naive_names(series)
     whole = len(seeds)
     return {
         "kibitz.one_alarm_per_cause": counts["one"] / whole,
         "kibitz.cause_named": counts["named"] / whole,
-        "kibitz.refactors_silent": counts["silent"] / whole,
         "three_sigmas.one_alarm_per_cause": counts["naive one"] / whole,
-        "three_sigmas.refactors_silent": counts["naive silent"] / whole,
         "mean_depth_of_cause": counts["above"] / whole,
+    }
+
+
+def refactored(seeds: range) -> dict[str, float]:
+    """Refactors without any alarm, of each kind and of all; beside three sigmas."""
+    silent: Counter[str] = Counter()
+    naive = 0
+    for kind in REFACTORS:
+        for seed in seeds:
+            series, samples, _, _ = program(seed, kind)
+            silent[kind] += not [one for one in causes(series, samples) if one.last >= HISTORY]
+            naive += not _naive_names(series)
+    whole = len(seeds) * len(REFACTORS)
+    return {
+        "kibitz.refactors_silent": silent.total() / whole,
+        "three_sigmas.refactors_silent": naive / whole,
+        **{f"kibitz.refactors_silent.{kind}": silent[kind] / len(seeds) for kind in REFACTORS},
     }
 
 
@@ -277,6 +413,7 @@ def main() -> None:
     whole_hours = large_steps(few, burst_slots=SLOTS_AN_HOUR)
     show({f"{name} (spikes of a whole hour)": value for name, value in whole_hours.items()}, len(few))
     show(planted(seeds), len(seeds))
+    show(refactored(seeds), len(seeds))
     show(speed(), 1)
 
 

@@ -77,7 +77,7 @@ class HourlyShares:
 
     ``self_share`` and ``total_share`` are (frames, hours), 0 where nothing arrived; ``samples`` is (hours,), the number
     of samples behind each column; ``hours`` is (hours,), their starts in epoch seconds; ``stack_parent`` is (frames,),
-    the frame that most often calls each one, -1 for roots.
+    the frame that most often calls each one, -1 for roots; ``calls`` is (pairs, 2): who was ever seen called, and by whom.
     """
 
     frames: Sequence[Frame]
@@ -86,6 +86,7 @@ class HourlyShares:
     self_share: npt.NDArray[np.float64]
     total_share: npt.NDArray[np.float64]
     stack_parent: Ints
+    calls: Ints
     revisions: Sequence[frozenset[str]]
 
 
@@ -228,13 +229,15 @@ def hourly_shares(store: Profiles, span: Span) -> HourlyShares:
         total_counts[:, hour] = frame_totals(dictionary, subtree_sums(dictionary, per_node)[:, 0])
     seen = self_counts.sum(axis=0)
     divisor = np.maximum(seen, 1)
+    calls, places = _calls(dictionary)
     return HourlyShares(
         frames=dictionary.frames,
         hours=np.asarray((first + np.arange(count)) * HOUR_S, np.float64),
         samples=seen,
         self_share=self_counts / divisor,
         total_share=total_counts / divisor,
-        stack_parent=_usual_callers(dictionary, total_counts.sum(axis=1)),
+        stack_parent=_usual_callers(calls, places, total_counts.sum(axis=1)),
+        calls=calls,
         revisions=[
             frozenset().union(
                 *(part.revisions for part, at in zip(samples.parts, bucket_of, strict=True) if at == hour)
@@ -369,16 +372,19 @@ def _under_itself(dictionary: Dictionary) -> npt.NDArray[np.bool_]:
     return under
 
 
-def _usual_callers(dictionary: Dictionary, weight: Ints) -> Ints:
-    """For each frame, its commonest caller's frame by number of places, ties to the heavier one; -1 for roots."""
-    callers = np.full(len(dictionary.frames), -1, np.int64)
+def _calls(dictionary: Dictionary) -> tuple[Ints, Ints]:
+    """Pairs of a frame and one that calls it, (pairs, 2), and at how many places each was seen, (pairs,)."""
     inner = np.flatnonzero(dictionary.parent >= 0)
-    if not len(inner):
-        return callers
     pairs = np.stack([dictionary.frame[inner], dictionary.frame[dictionary.parent[inner]]], axis=1)
-    pairs, places = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0, return_counts=True)
-    order = np.lexsort((weight[pairs[:, 1]], places))
-    callers[pairs[order, 0]] = pairs[order, 1]  # the last assignment wins: the most places
+    calls, places = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0, return_counts=True)
+    return calls.astype(np.int64), places
+
+
+def _usual_callers(calls: Ints, places: Ints, weight: Ints) -> Ints:
+    """For each frame, its commonest caller's frame by number of places, ties to the heavier one; -1 for roots."""
+    callers = np.full(len(weight), -1, np.int64)
+    order = np.lexsort((weight[calls[:, 1]], places))
+    callers[calls[order, 0]] = calls[order, 1]  # the last assignment wins: the most places
     return callers
 
 

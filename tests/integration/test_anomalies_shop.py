@@ -15,7 +15,8 @@ from kibitz_agent import wire
 from kibitz_agent.profile import Profile
 from kibitz_server import query
 from kibitz_server.anomalies import Thresholds, detect_group
-from kibitz_server.anomalies.group import by_name, causes, with_self
+from kibitz_server.anomalies.group import causes
+from kibitz_server.anomalies.series import series_of
 from kibitz_server.store import Span
 from kibitz_server.store.sql import SqlStore, open_sqlite
 
@@ -59,12 +60,12 @@ def test_an_hour_is_as_good_as_another_whatever_their_order(fill: Callable[..., 
     store.close()
     assert len(shares.hours) == USUAL
     assert shares.samples.min() >= FEW.least_samples
-    names, total, own, callers = by_name(shares)
-    assert {"shop.search:pattern", "shop.catalogue:export", "shop.basket:shared"} <= set(names)
+    known = series_of(shares)
+    assert {"shop.search:pattern", "shop.catalogue:export", "shop.basket:shared"} <= set(known.names)
     rng = np.random.default_rng(1)
     for _ in range(50):
         order = rng.permutation(USUAL)
-        series = with_self(names, total[:, order], own[:, order], callers)
+        series = replace(known, shares=known.shares[:, order], self_share=known.self_share[:, order])
         found = causes(series, shares.samples[order], FEW)
         assert [(series.names[one.frame], one.usual, one.seen) for one in found] == []
 

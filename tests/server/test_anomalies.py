@@ -358,6 +358,76 @@ def test_work_taken_over_by_the_caller_is_no_anomaly(store):
     assert detect_group(store, "shop", NOW) == []
 
 
+BEFORE = {
+    "m:main;m:serve;m:page;m:read": 300,
+    "m:main;m:serve;m:page;m:write": 200,
+    "m:main;m:serve;m:page": 100,
+    "m:main;m:batch;m:read": 290,
+    "m:main;m:other": 250,
+    "m:main;m:other;m:a": 150,
+    "m:main;m:other;m:b": 150,
+}
+
+
+def renamed(stacks, *pairs):
+    for old, new in pairs:
+        stacks = {text.replace(old, new): count for text, count in stacks.items()}
+    return stacks
+
+
+EDITS = {
+    "a new function around another": renamed(BEFORE, ("m:page", "m:wrapper;m:page")),
+    "one around several": renamed(BEFORE, ("m:page", "m:wrapper;m:page"), ("m:other", "m:wrapper;m:other")),
+    "three around everything": renamed(BEFORE, ("m:main", "m:main;m:x;m:y;m:z")),
+    "a new name for one that calls": renamed(BEFORE, ("m:page", "m:sheet")),
+    "a new name for one that several call": renamed(BEFORE, ("m:read", "m:load")),
+    "a new file for three": renamed(
+        BEFORE, ("m:page", "n:page"), ("m:read", "n:read"), ("m:write", "n:write")
+    ),
+    "one split in two, one below the other": renamed(BEFORE, ("m:page", "m:first;m:second")),
+    "one split in two, side by side": {text: count for text, count in BEFORE.items() if "m:page" not in text}
+    | {
+        text.replace("m:page", name): count // 2
+        for text, count in BEFORE.items()
+        if "m:page" in text
+        for name in ("m:one", "m:two")
+    },
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("back", [False, True])
+def test_an_edit_after_which_the_same_work_is_done_is_no_anomaly(store, edit, back):
+    before, after = (EDITS[edit], BEFORE) if back else (BEFORE, EDITS[edit])
+    for ago in range(30, 0, -1):
+        keep(store, ago, after if ago <= 6 else before)
+    assert [found.reason for found in detect_group(store, "shop", NOW)] == []
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_that_makes_more_work_too_is_found_by_where_the_work_is(store, edit):
+    more = {text: count + 400 * text.endswith(":write") for text, count in EDITS[edit].items()}
+    for ago in range(30, 0, -1):
+        keep(store, ago, more if ago <= 6 else BEFORE)
+    rose = [found.frame for found in detect_group(store, "shop", NOW) if found.details["direction"] == "rose"]
+    names = {name.partition(":")[2] for name in rose}
+    if edit in ("a new file for three", "one split in two, side by side"):
+        assert names & {"page", "write"}  # the function itself, or what has a new name around it
+    else:
+        assert names == {"write"}
+
+
+def test_a_new_function_that_works_is_found_by_its_name(store):
+    for ago in range(30, 0, -1):
+        new = {
+            "m:main;m:serve;m:new": 50,
+            "m:main;m:serve;m:new;m:read": 100,
+            "m:main;m:serve;m:new;m:leaf": 600,
+        }
+        keep(store, ago, BEFORE | new if ago <= 6 else BEFORE)
+    assert [found.frame for found in detect_group(store, "shop", NOW)] == ["m:leaf"]
+
+
 def test_a_frames_own_code_is_told_from_what_it_calls(store):
     for back in range(30, 0, -1):
         keep(store, back, USUAL | {"m:main;m:serve": 900 if back <= 6 else 100})

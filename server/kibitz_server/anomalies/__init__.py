@@ -2,7 +2,8 @@
 
 Each series is judged against itself, and by array operations alone: `baseline` says what is usual and how far the series
 strays by itself, `cusum` adds up what goes beyond that, `deviations` keeps what matters, `causes` names one frame for
-each cause and drops work that only moved, `fast` looks at the last minutes, `group` puts it together over a store.
+each cause and drops work that only moved, `work` tells new functions from new work, `fast` looks at the last minutes,
+`series` is what is judged of a group, `group` puts it together over a store.
 """
 
 from __future__ import annotations

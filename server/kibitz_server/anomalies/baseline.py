@@ -115,5 +115,8 @@ def common_factor(self_share: Floats, weights: npt.NDArray[np.float64]) -> Float
     factor = np.ones(self_share.shape[1])
     # With fewer than three, one that grew cannot be told from all the others that shrank.
     if len(steady) >= 3:
-        factor = np.median(self_share[steady] / usual[steady], axis=0)
+        # A frame of which nothing is left has another name now, or is no more: it says nothing of the others.
+        ratio = np.where(self_share[steady] > 0, self_share[steady] / usual[steady], np.nan)
+        told = np.isfinite(ratio).sum(axis=0) >= 2
+        factor[told] = np.nanmedian(ratio[:, told], axis=0)
     return np.maximum(factor, _LEAST_FACTOR)

@@ -34,6 +34,7 @@ class Thresholds:
 
 
 DEFAULT_THRESHOLDS = Thresholds()
+_NEW = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Deviation:
     def change(self) -> float:
         """By how much of the whole the share differs; negative when it fell."""
         return self.seen - self.usual
+
+
+def is_new_or_gone(deviation: Deviation) -> bool:
+    """Whether there is next to nothing of it before, or after."""
+    return min(deviation.usual, deviation.seen) <= _NEW * max(deviation.usual, deviation.seen)
 
 
 def deviations(

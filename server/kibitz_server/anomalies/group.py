@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from kibitz_server import query
 from kibitz_server.anomalies import fast
-from kibitz_server.anomalies.baseline import baseline
+from kibitz_server.anomalies.baseline import baseline, common_factor
 from kibitz_server.anomalies.causes import callees_moved, innermost
 from kibitz_server.anomalies.deviations import DEFAULT_THRESHOLDS, Deviation, Thresholds, deviations
+from kibitz_server.anomalies.series import Series, series_of
+from kibitz_server.anomalies.work import Work
 from kibitz_server.findings import GONE, anomaly, continued, is_open
-from kibitz_server.store import Floats, Ints, Span, Store, StoredFinding
+from kibitz_server.store import Ints, Span, Store, StoredFinding
 
 HISTORY_S = 14 * 86_400.0
 RECENT_HOURS = 48
 WENT_AWAY_HOURS = 6
-_ALL_TIME = 1 - 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Total shares of all frames, below them self shares of those that also call: (series, hours).
-
-    ``names`` and ``callers`` (series,) go with them, the caller of a frame's self time being the frame; ``self_share``
-    is (frames, hours).
-    """
-
-    names: Sequence[str]
-    shares: Floats
-    self_share: Floats
-    callers: Ints
-
-    @property
-    def frames(self) -> int:
-        """How many of the series are total shares: the first ones."""
-        return len(self.self_share)
 
 
 def detect_group(
@@ -50,7 +32,7 @@ def detect_group(
     """
     end = float(np.floor(now / query.HOUR_S) * query.HOUR_S)
     shares = query.hourly_shares(store, Span(group, end - HISTORY_S, end))
-    series = with_self(*by_name(shares))
+    series = series_of(shares)
     known = store.findings(group)
     recent = [
         finding
@@ -66,8 +48,14 @@ def detect_group(
 
 def causes(series: Series, samples: Ints, limits: Thresholds = DEFAULT_THRESHOLDS) -> list[Deviation]:
     """What changed, one deviation a cause; ``frame`` indexes ``series.names``. ``samples`` (hours,)."""
-    found = deviations(series.shares, series.self_share, samples, limits)
-    return innermost(callees_moved(found, series.callers), series.callers)
+    judged = np.flatnonzero(samples >= limits.least_samples)
+    if len(judged) <= limits.least_hours:
+        return []
+    factor = common_factor(series.self_share[:, judged], samples[judged].astype(np.float64))
+    found = deviations(series.shares, series.self_share, samples, limits, factor)
+    kept = callees_moved(found, series.callers)
+    work = Work(series.self_share[:, judged], factor, judged, series.calls)
+    return innermost([one for one in kept if work.changed(one)], series.callers)
 
 
 def _hourly(
@@ -144,35 +132,6 @@ def _went_away(
         if abs(float(np.median(series.shares[row, since])) - usual) < abs(seen - usual) / 2:
             gone.append(replace(finding, details={**finding.details, GONE: True}))
     return gone
-
-
-def by_name(shares: query.HourlyShares) -> tuple[list[str], Floats, Floats, Ints]:
-    """Names, total shares, self shares and callers, one row a name: an edit that moves a function's line is no change."""
-    names = list(dict.fromkeys(frame.name for frame in shares.frames))
-    position = {name: at for at, name in enumerate(names)}
-    row = np.array([position[frame.name] for frame in shares.frames], np.int64)
-    total, own = np.zeros((2, len(names), len(shares.hours)))
-    np.add.at(total, row, shares.total_share)
-    np.add.at(own, row, shares.self_share)
-    callers = np.full(len(names), -1, np.int64)
-    for frame in np.argsort(
-        shares.total_share.sum(axis=1), kind="stable"
-    ).tolist():  # the heaviest has the last word
-        caller = int(shares.stack_parent[frame])
-        if caller >= 0 and row[caller] != row[frame]:
-            callers[row[frame]] = row[caller]
-    return names, np.minimum(total, 1.0), own, callers
-
-
-def with_self(names: Sequence[str], total: Floats, own: Floats, callers: Ints) -> Series:
-    """The series of total shares, and of self shares where a frame both works and calls."""
-    calling = np.flatnonzero((own.sum(axis=1) < _ALL_TIME * total.sum(axis=1)) & own.any(axis=1))
-    return Series(
-        [*names, *(names[at] for at in calling.tolist())],
-        np.concatenate([total, own[calling]]),
-        own,
-        np.concatenate([callers, calling]),
-    )
 
 
 def new_revision(revisions: Sequence[frozenset[str]], hour: int) -> str:
