@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kibitz_server.store import nodes as module
 from kibitz_server.store.nodes import NodeTable, path_keys
 
 PATHS = st.lists(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=6), min_size=1, max_size=12
 )
+
+
+@pytest.fixture(params=["numpy", "native"], scope="module", autouse=True)
+def twin(request, lacking):
+    """Everything here holds with the extension and without it."""
+    if request.param == "native" and module._tree is None:
+        lacking("the extension kibitz_server._native._tree")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(module, "_tree", None)
+        yield
+
+
+@pytest.fixture
+def native(lacking):
+    try:
+        from kibitz_server._native import _tree
+    except ImportError:
+        lacking("the extension kibitz_server._native._tree")
+    return _tree
 
 
 def tree_of(paths):
@@ -107,3 +131,35 @@ def test_nodes_that_were_cut_are_as_if_they_had_never_been(kept, cut):
     assert all(
         (one == other).all() for one, other in zip(*(table.columns() for table in tables), strict=True)
     )
+
+
+def test_both_twins_give_the_same_keys_and_ids(native, monkeypatch):
+    rng = np.random.default_rng(1)
+    count = 5000
+    parent = rng.integers(-1, np.arange(count))
+    frame, line = rng.integers(0, 9, count), rng.integers(0, 3, count)
+    unknown = np.arange(1, 1000, dtype=np.uint64)
+    answers = []
+    for twin in (None, native):
+        monkeypatch.setattr(module, "_tree", twin)
+        keys, table = path_keys(parent, frame, line), NodeTable()
+        ids = table.intern(parent, frame, line, np.arange(count))
+        answers.append(
+            (keys.tolist(), ids.tolist(), table.find(keys[::-1]).tolist(), table.find(unknown).tolist())
+        )
+    assert answers[0] == answers[1]
+    assert set(answers[0][3]) == {-1}
+
+
+def test_extension_refuses_what_is_no_tree_and_no_table(native):
+    one, keys = array("q", [0]), array("Q", [0])
+    with pytest.raises(ValueError, match="node 0: its parent does not stand before it"):
+        native.path_keys(one, one, one, 0, keys)
+    with pytest.raises(ValueError, match="of one length"):
+        native.path_keys(one, array("q"), one, 0, keys)
+    with pytest.raises(ValueError, match="power of two"):
+        native.find(keys, keys, array("q", [0, 0, 0]), one)
+    with pytest.raises(ValueError, match="full"):
+        native.find(array("Q", [7]), keys, one, array("q", [0]))
+    with pytest.raises(ValueError, match="ids that it does not have"):
+        native.find(keys, keys, array("q", [1]), array("q", [0]))
