@@ -272,3 +272,32 @@ def test_value_beyond_the_guard_is_folded(store, report):
     found = store.dictionary("g").label_sets
     assert {dict(labels).get("instance") for labels in found} == {"__other__"}
     assert query.merged_tree(store, ALL).self_values[:, 0].sum() == 3
+
+
+def test_headers_are_told_by_group_and_time_and_what_ran_by_file(fresh, report):
+    again = fresh()
+    store = again()
+    told = {"process_cpu_ns": 7, "agent_version": "1.2", "host": {"cpus": 4}, "blobs": {"a.py": "0" * 40}}
+    for number in range(8):
+        made = report([("a", 1)], 100 + number, **told, instance=f"i{number}")
+        store.add("g" if number % 2 else "other", made, str(number), "test")
+        store.add("g" if number % 2 else "other", made, str(number), "test")
+    for opened in (store, again()):
+        found = opened.headers(["g", "none"], 100, 105, 99)
+        assert [(group, header.instance) for group, header in found] == [("g", "i1"), ("g", "i3")]
+        header = found[0][1]
+        assert (header.process_cpu_ns, header.agent_version, header.host) == (7, "1.2", {"cpus": 4})
+        assert header.blobs == {}
+        assert opened.report_counts(["g", "other", "none"], 100, 105) == {"g": 2, "other": 3}
+        assert opened.headers([], 0, 999, 9) == []
+        assert opened.report_counts([], 0, 999) == {}
+        assert opened.blobs(Span("g", 100, 105), 9) == {"a.py": {"0" * 40}}
+        assert opened.blobs(Span("none", 0, 999), 9) == {}
+
+
+def test_many_headers_are_an_even_choice(store, report):
+    for number in range(60):
+        store.add("g", report([("a", 1)], 100 + number), str(number), "test")
+    found = store.headers(["g"], 0, 999, 20)
+    assert 5 <= len(found) <= 40
+    assert found == sorted(found, key=lambda one: one[1].end_ns)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 
 from kibitz_agent.profile import ValueType
 from kibitz_server.store import Dictionary, Group, Part, StoreError, codec, samples, schema
+from kibitz_server.store.clickhouse import heads
 from kibitz_server.store.clickhouse.connection import Connection
 from kibitz_server.store.clickhouse.store import ClickHouseStore
 from kibitz_server.store.clickhouse.tree import GroupTree
@@ -86,8 +89,9 @@ def _copy_group(source: SqlStore, target: ClickHouseStore, group: Group) -> int:
     with source.engine.connect() as reader:
         group_id = reader.execute(sa.select(groups.c.id).where(groups.c.name == group.name)).scalar_one()
         count = 0
-        for token, part, block in _reports(reader, group_id):
-            rows = report_block(tree, token, part, *names.of(block), block.values)
+        for token, part, block, header in _reports(reader, group_id):
+            head = heads.text_of(part, header)
+            rows = report_block(tree, token, head, part.end, *names.of(block), block.values)
             target.connection.insert("samples", rows, f"{tree.group_id}/{token}")
             count += 1
         for step in samples.STEPS_S:
@@ -117,15 +121,16 @@ def _write_stacks(connection: Connection, tree: GroupTree, dictionary: Dictionar
 
 def _reports(
     reader: sa.Connection, group_id: int, low: float = 0.0, high: float = float("inf")
-) -> Iterator[tuple[str, Part, Block]]:
-    """The single reports that ended in [low, high)."""
+) -> Iterator[tuple[str, Part, Block, Mapping[str, Any]]]:
+    """The single reports that ended in [low, high): token, facts, samples, the header's fields."""
     table = schema.profiles
     query = sa.select(table).where(table.c.group_id == group_id, table.c.ended >= low)
     if high != float("inf"):
         query = query.where(table.c.ended < high)
     for row in reader.execute(query).yield_per(100):
         part = samples.report_part(row.started, row.ended, row.instance, row.revision, row.facts)
-        yield row.token, part, Block(*codec.decode(row.samples), part.types)
+        header = json.loads(zlib.decompress(row.header))
+        yield row.token, part, Block(*codec.decode(row.samples), part.types), header
 
 
 def _sums(reader: sa.Connection, group_id: int, step: int) -> Iterator[tuple[int, Part, Block]]:
@@ -138,7 +143,7 @@ def _sums(reader: sa.Connection, group_id: int, step: int) -> Iterator[tuple[int
         part = samples.part_from_json(row.summary)
         blocks = [Block(*codec.decode(row.samples), part.types)]
         single = list(_reports(reader, group_id, start, start + step))
-        blocks += [replace(block, values=-block.values) for _, _, block in single]
+        blocks += [replace(block, values=-block.values) for _, _, block, _ in single]
         left = codec.merge(blocks)
         kept = left.values.any(axis=1)
         part = replace(part, profiles=part.profiles - len(single))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Engine
 
-from kibitz_agent.profile import Profile, ProfileError
+from kibitz_agent.profile import Header, Profile, ProfileError
 from kibitz_server.retention import Retention
 from kibitz_server.store import (
     Change,
@@ -29,7 +29,7 @@ from kibitz_server.store import (
     StoredFinding,
     samples,
 )
-from kibitz_server.store.clickhouse import reading, tables
+from kibitz_server.store.clickhouse import heads, reading, tables
 from kibitz_server.store.clickhouse.connection import Connection
 from kibitz_server.store.clickhouse.tree import GroupTree, hashed
 from kibitz_server.store.clickhouse.writing import Arrival, block, new_series, new_stacks
@@ -279,6 +279,23 @@ class ClickHouseStore:
     def heaps(self, span: Span, most: int = MOST) -> list[StoredHeap]:
         """What the span's reports said of their heaps, in their order in time: about ``most`` of them."""
         return self._beside.heaps(span, most)
+
+    def headers(self, groups: Sequence[str], start: float, end: float, most: int) -> list[tuple[str, Header]]:
+        """(group, header without its large parts) of reports that ended in [start, end): about ``most`` of them."""
+        return heads.headers(self._connection, self._ids(groups), start, end, most)
+
+    def report_counts(self, groups: Sequence[str], start: float, end: float) -> dict[str, int]:
+        """How many reports ended in [start, end), by group."""
+        return heads.counts(self._connection, self._ids(groups), start, end)
+
+    def blobs(self, span: Span, most: int) -> dict[str, set[str]]:
+        """By file name, the git blob ids of what ran, from the newest ``most`` reports of the span."""
+        (number,) = [*self._ids([span.group]), 0][:1]
+        return heads.blobs(self._connection, number, span.start, span.end, most)
+
+    def _ids(self, groups: Sequence[str]) -> dict[int, str]:
+        wanted = set(groups)
+        return {_id_of(group): group.name for group in self._beside.groups() if group.name in wanted}
 
     def document(self, group: str, kind: str) -> Mapping[str, Any]:
         """What is kept beside a group's profiles under ``kind``; empty when nothing is."""

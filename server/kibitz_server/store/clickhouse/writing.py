@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kibitz_server.store import Ints, Part, Report, samples
+from kibitz_agent.wire import header_to_fields
+from kibitz_server.store import Ints, Part, Report
+from kibitz_server.store.clickhouse import heads
 from kibitz_server.store.clickhouse.tree import GroupTree, Location, hashed
 from kibitz_server.store.intake import report_part
 from kibitz_server.store.nodes import Keys, depths
@@ -29,6 +30,7 @@ class Arrival:
     sample_series: Keys
     values: Ints
     part: Part
+    header: Mapping[str, Any]
     token: str
 
     @classmethod
@@ -57,6 +59,7 @@ class Arrival:
             ids.take(_ints(profile.sample_labels)),
             np.stack([_ints(column) for column in profile.values], axis=1),
             report_part(profile),
+            header_to_fields(profile.header),
             report.token,
         )
 
@@ -102,36 +105,30 @@ def new_series(tree: GroupTree, arrivals: Sequence[Arrival]) -> dict[str, Any]:
 def block(tree: GroupTree, arrival: Arrival) -> dict[str, Any]:
     """The report's rows: its head, then its samples."""
     return report_block(
-        tree, arrival.token, arrival.part, arrival.sample_series, arrival.sample_stack, arrival.values
+        tree,
+        arrival.token,
+        heads.text_of(arrival.part, arrival.header),
+        arrival.part.end,
+        arrival.sample_series,
+        arrival.sample_stack,
+        arrival.values,
     )
 
 
 def report_block(
-    tree: GroupTree, token: str, part: Part, series: Keys, stacks: Keys, values: Ints
+    tree: GroupTree, token: str, head: str, ended: float, series: Keys, stacks: Keys, values: Ints
 ) -> dict[str, Any]:
-    """Rows of the table of samples; ``series`` and ``stacks`` (n,), ``values`` (n, value types)."""
+    """Rows of the table of samples; ``ended`` in epoch seconds, ``series``, ``stacks`` (n,), ``values`` (n, value types)."""
     count = len(stacks)
     return {
         "series": [tree.group_id, *series.tolist()],
         "stack": [0, *stacks.tolist()],
-        "t": [part.end] * (count + 1),
+        "t": [ended] * (count + 1),
         "report": [hashed(tree.group_id, token)] * (count + 1),
         "token": [token] + [""] * count,
-        "head": [head_of(part)] + [""] * count,
+        "head": [head] + [""] * count,
         "vals": [[], *values.tolist()],
     }
-
-
-def head_of(part: Part) -> str:
-    """What is known of one report, as it is kept."""
-    (instance,), (revision,) = part.instances, part.revisions
-    fields = {
-        "start": part.start,
-        "instance": instance,
-        "revision": revision,
-        "facts": samples.facts_json(part),
-    }
-    return json.dumps(fields, separators=(",", ":"))
 
 
 def _ints(column: Sequence[int]) -> Ints:
