@@ -16,6 +16,24 @@ from kibitz_agent.profile import Header, Profile
 from kibitz_agent.sampler import PythonSampler, Sampler
 from kibitz_agent.worker import Worker
 
+PATIENCE_S = 120.0
+#: Of the looks that fit into a time, those that it must have been looked at: the lock and other programs take many.
+LEAST_SHARE = 0.2
+_at_work: list[Watch] = []
+
+
+def lasting(seconds: float) -> Callable[[], bool]:
+    """Whether to go on: ``seconds`` are not over, or the sampler at work has not looked often enough meanwhile."""
+    until_s = time.perf_counter() + seconds
+    watch = _at_work[-1] if _at_work else None
+    wanted = watch.looks + 1 + int(LEAST_SHARE * seconds * 1e9 / watch.interval_ns) if watch else 0
+
+    def goes_on() -> bool:
+        late_s = time.perf_counter() - until_s
+        return late_s < 0 or (watch in _at_work and watch.looks < wanted and late_s < PATIENCE_S)
+
+    return goes_on
+
 
 class Watch:
     """A sampler at work on a thread of the agent's, while a ``with`` block runs; `profile` is what it saw.
@@ -34,12 +52,19 @@ class Watch:
         self._worker = Worker("sampler", self._watch)
 
     def __enter__(self) -> Watch:
+        _at_work.append(self)
         self._worker.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        _at_work.remove(self)
         self._ending.set()
-        self._worker.join(60)
+        self._worker.join(PATIENCE_S)
+
+    @property
+    def looks(self) -> int:
+        """How often the sampler has looked so far."""
+        return self.sampler.tally().looks
 
     def _watch(self) -> None:
         aggregator, last_ns = Aggregator(self.sampler), time.monotonic_ns()

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.agent.conftest import lasting
+
 from kibitz_agent.aggregator import MAX_STACK_DEPTH
 from kibitz_agent.native import NativeSampler, NativeUnavailableError
 from kibitz_agent.sampler import PythonSampler
@@ -20,13 +22,16 @@ HERE = __name__
 
 
 def spin(seconds: float) -> None:
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
+    goes_on = lasting(seconds)
+    while goes_on():
         sum(range(500))
 
 
 def doze(seconds: float) -> None:
+    goes_on = lasting(seconds)
     time.sleep(seconds)
+    while goes_on():
+        time.sleep(0.02)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.agent.conftest import lasting
+
 from kibitz_agent.tags import tag
 
 MS = 1_000_000
@@ -16,13 +18,16 @@ HERE = __name__
 
 
 def spin(seconds: float) -> None:
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
+    goes_on = lasting(seconds)
+    while goes_on():
         sum(range(500))
 
 
 def doze(seconds: float) -> None:
+    goes_on = lasting(seconds)
     time.sleep(seconds)
+    while goes_on():
+        time.sleep(0.02)
 
 
 @contextmanager
