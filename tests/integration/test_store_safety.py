@@ -10,6 +10,9 @@ from contextlib import closing
 
 import pytest
 
+from kibitz_server.store import schema
+from kibitz_server.store.opening import open_store
+
 
 @pytest.fixture
 def crashes(root):
@@ -133,3 +136,24 @@ def test_full_disk_is_answered_as_unavailable_and_nothing_is_lost(collector, mak
     assert functions(collector) == {"m:kept": 1}
     assert collector.post(make_profile({"m:kept": 2}), token="more") == 204
     assert functions(collector) == {"m:kept": 3}
+
+
+def test_a_store_elsewhere_is_checked_by_its_address_and_saved_by_its_own_means(
+    database, kibitz, tmp_path, make_profile
+):
+    with closing(open_store(database)) as store:
+        store.add("g", make_profile({"m:a;m:b": 3}), "1", "test")
+    sound = kibitz("store", "check", "--store", database)
+    assert (sound.returncode, sound.stdout) == (0, "the store: sound\n")
+    with closing(open_store(database)) as store, store.engine.begin() as connection:
+        connection.execute(schema.profiles.update().values(samples=b"\x02"))
+    damaged = kibitz("store", "check", "--store", database)
+    assert damaged.returncode == 1
+    assert "damaged" in damaged.stdout
+    for action in (["backup", tmp_path / "b"], ["restore", tmp_path / "b"], ["compact"]):
+        refused = kibitz("store", *action, "--store", database)
+        assert refused.returncode == 2
+        assert "pg_dump" in refused.stderr
+    missing = kibitz("store", "check", "--store", "clickhouse://127.0.0.1:1/none?with=" + database)
+    assert missing.returncode == 2
+    assert "ClickHouse cannot be used" in missing.stderr

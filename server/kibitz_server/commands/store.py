@@ -1,6 +1,7 @@
 """look after the collector's store: check, backup, restore, compact, migrate
 
 kibitz store check                        read everything, say what is wrong (exit 1 if something is)
+kibitz store check --store URL            the same of a store in PostgreSQL or ClickHouse, which have backups of their own
 kibitz store backup FILE                  a checked copy, also while the collector runs
 kibitz store restore FILE [--force]       put a backup in the store's place; the collector must not run
 kibitz store compact                      give free space back
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 
+_ELSEWHERE = (
+    "works on the SQLite file in the data directory; for PostgreSQL use pg_dump and pg_restore, for ClickHouse its "
+    "BACKUP and RESTORE statements, and keep what is beside it (?with=, or the data directory) of the same moment"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -32,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help=f"the collector's (default {default_data_dir()})"
     )
     parser.add_argument("--force", action="store_true", help="restore over a store that is there")
+    parser.add_argument("--store", metavar="URL", help="check: the database that kibitz serve --store names")
     parser.add_argument("--to", metavar="URL", help="migrate: the database to copy into")
 
 
@@ -44,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(
             f"kibitz store {args.action}: {'a file is needed' if args.file is None else 'takes no file'}\n"
         )
+        return USAGE_ERROR
+    if args.store and args.action != "check":
+        sys.stderr.write(f"kibitz store {args.action}: {_ELSEWHERE}\n")
         return USAGE_ERROR
     path = (args.data or default_data_dir()) / STORE_FILE
     try:
@@ -60,8 +70,8 @@ def _act(args: argparse.Namespace, path: Path) -> int:
     from kibitz_server.store.sql import open_sqlite
 
     if args.action == "check":
-        problems = maintenance.check(path)
-        print("\n".join(problems) or f"{path}: sound")
+        problems = _problems(args.store, path)
+        print("\n".join(problems) or f"{'the store' if args.store else path}: sound")
         return 1 if problems else 0
     if args.action == "backup":
         maintenance.back_up(path, args.file)
@@ -81,6 +91,18 @@ def _act(args: argparse.Namespace, path: Path) -> int:
             else:
                 print(f"{path}: up to date")
     return 0
+
+
+def _problems(address: str | None, path: Path) -> list[str]:
+    from contextlib import closing
+
+    from kibitz_server.store import maintenance
+    from kibitz_server.store.opening import open_store
+
+    if not address:
+        return maintenance.check(path)
+    with closing(open_store(address, beside=str(path) if path.is_file() else "")) as store:
+        return store.check()
 
 
 def _copied(store: SqlStore, address: str) -> str:
