@@ -303,6 +303,43 @@ def test_the_hour_still_filling_is_not_judged(store):
     assert [found.frame for found in detect_group(store, "shop", NOW + HOUR)] == ["m:slow"]
 
 
+BEFORE = {
+    "m:main;m:serve;m:page;m:read": 300,
+    "m:main;m:serve;m:page;m:write": 200,
+    "m:main;m:serve;m:page": 100,
+    "m:main;m:batch;m:read": 290,
+    "m:main;m:other": 250,
+    "m:main;m:other;m:a": 150,
+    "m:main;m:other;m:b": 150,
+}
+
+
+def renamed(stacks, *pairs):
+    for old, new in pairs:
+        stacks = {text.replace(old, new): count for text, count in stacks.items()}
+    return stacks
+
+
+EDITS = {
+    "a new function around another": renamed(BEFORE, ("m:page", "m:wrapper;m:page")),
+    "one around several": renamed(BEFORE, ("m:page", "m:wrapper;m:page"), ("m:other", "m:wrapper;m:other")),
+    "three around everything": renamed(BEFORE, ("m:main", "m:main;m:x;m:y;m:z")),
+    "a new name for one that calls": renamed(BEFORE, ("m:page", "m:sheet")),
+    "a new name for one that several call": renamed(BEFORE, ("m:read", "m:load")),
+    "a new file for three": renamed(
+        BEFORE, ("m:page", "n:page"), ("m:read", "n:read"), ("m:write", "n:write")
+    ),
+    "one split in two, one below the other": renamed(BEFORE, ("m:page", "m:first;m:second")),
+    "one split in two, side by side": {text: count for text, count in BEFORE.items() if "m:page" not in text}
+    | {
+        text.replace("m:page", name): count // 2
+        for text, count in BEFORE.items()
+        if "m:page" in text
+        for name in ("m:one", "m:two")
+    },
+}
+
+
 def five_minutes(store, start, stacks):
     builder = ProfileBuilder()
     for text, count in stacks.items():
@@ -319,6 +356,40 @@ def test_a_large_step_is_found_within_half_an_hour(store):
         five_minutes(store, now - 1500 + 300 * slot, USUAL if slot == 0 else AFTER)
     (found,) = detect_group(store, "shop", now)
     assert (found.frame, found.start, found.end) == ("m:slow", now - 1200, now)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_no_edit_is_taken_for_a_large_step_while_it_is_new(store, edit):
+    for back in range(24, 0, -1):
+        keep(store, back, BEFORE)
+    begun = NOW // HOUR * HOUR + 1200
+    for slot in range(30):
+        now = begun + 300 * (slot + 1)
+        five_minutes(store, now - 300, EDITS[edit])
+        if slot in (3, 4, 7, 12, 18, 29):
+            assert [found.reason for found in detect_group(store, "shop", now)] == [], slot
+
+
+def test_what_one_function_takes_over_from_another_is_no_large_step(store):
+    for back in range(24, 0, -1):
+        keep(store, back, BEFORE)
+    taken = {text: count for text, count in BEFORE.items() if not text.endswith(":b")}
+    taken["m:main;m:other;m:a"] += BEFORE["m:main;m:other;m:b"]
+    now = NOW // HOUR * HOUR + 1500
+    for slot in range(5):
+        five_minutes(store, now - 1500 + 300 * slot, BEFORE if slot == 0 else taken)
+    assert detect_group(store, "shop", now) == []
+
+
+def test_a_new_function_that_makes_its_caller_larger_is_a_large_step(store):
+    for back in range(24, 0, -1):
+        keep(store, back, BEFORE)
+    now = NOW // HOUR * HOUR + 1500
+    for slot in range(5):
+        five_minutes(
+            store, now - 1500 + 300 * slot, BEFORE | {"m:main;m:batch;m:new": 500} if slot else BEFORE
+        )
+    assert [found.frame for found in detect_group(store, "shop", now)] == ["m:new"]
 
 
 def test_a_burst_of_ten_minutes_is_no_large_step(store):
@@ -356,43 +427,6 @@ def test_work_taken_over_by_the_caller_is_no_anomaly(store):
     for back in range(30, 0, -1):
         keep(store, back, after if back <= 6 else USUAL)
     assert detect_group(store, "shop", NOW) == []
-
-
-BEFORE = {
-    "m:main;m:serve;m:page;m:read": 300,
-    "m:main;m:serve;m:page;m:write": 200,
-    "m:main;m:serve;m:page": 100,
-    "m:main;m:batch;m:read": 290,
-    "m:main;m:other": 250,
-    "m:main;m:other;m:a": 150,
-    "m:main;m:other;m:b": 150,
-}
-
-
-def renamed(stacks, *pairs):
-    for old, new in pairs:
-        stacks = {text.replace(old, new): count for text, count in stacks.items()}
-    return stacks
-
-
-EDITS = {
-    "a new function around another": renamed(BEFORE, ("m:page", "m:wrapper;m:page")),
-    "one around several": renamed(BEFORE, ("m:page", "m:wrapper;m:page"), ("m:other", "m:wrapper;m:other")),
-    "three around everything": renamed(BEFORE, ("m:main", "m:main;m:x;m:y;m:z")),
-    "a new name for one that calls": renamed(BEFORE, ("m:page", "m:sheet")),
-    "a new name for one that several call": renamed(BEFORE, ("m:read", "m:load")),
-    "a new file for three": renamed(
-        BEFORE, ("m:page", "n:page"), ("m:read", "n:read"), ("m:write", "n:write")
-    ),
-    "one split in two, one below the other": renamed(BEFORE, ("m:page", "m:first;m:second")),
-    "one split in two, side by side": {text: count for text, count in BEFORE.items() if "m:page" not in text}
-    | {
-        text.replace("m:page", name): count // 2
-        for text, count in BEFORE.items()
-        if "m:page" in text
-        for name in ("m:one", "m:two")
-    },
-}
 
 
 @pytest.mark.parametrize("edit", EDITS)

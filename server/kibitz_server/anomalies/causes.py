@@ -79,6 +79,16 @@ def callees_moved(found: Sequence[Deviation], callers: Ints) -> list[Deviation]:
     return [deviation for at, deviation in enumerate(found) if at not in moved]
 
 
+def with_known_callers(found: Sequence[Deviation], callers: Ints) -> list[Deviation]:
+    """Without new functions none of whose callers, of those that were there before, changed with them.
+
+    Such a one may be a new name, or stand between two others: of a few minutes that cannot be told from new work.
+    """
+    known = [one for one in found if not is_new_or_gone(one)]
+    of_frame = _by_frame(known)
+    return [one for one in found if not is_new_or_gone(one) or _nearest_above(one, known, of_frame, callers)]
+
+
 def _renamed(found: Sequence[Deviation], callers: Ints) -> dict[int, float]:
     """Positions of frames that vanished and of those that appeared in their place: at that hour, with as much.
 

@@ -12,6 +12,7 @@ from kibitz_server.store import Floats, Ints
 SLOT_S = 300.0
 SLOTS = 4
 MOST_FRAMES = 1000
+_RATIO_SAMPLES, _LEAST_RATIOS = 100, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,18 @@ class FastThresholds:
     sigmas: float = 5.0
     sigmas_of_lowest: float = 4.0
     least_samples: int = 100
+
+
+def common_factor(seen: Floats, usual: Floats, samples: int) -> float:
+    """By what shares (series,) are scaled because one took or gave much: the median ratio of those that are still there."""
+    told = (usual * samples >= _RATIO_SAMPLES) & (seen > 0)
+    return float(np.median(seen[told] / usual[told])) if told.sum() >= _LEAST_RATIOS else 1.0
+
+
+def falls(seen: Floats, usual: Floats, scale: Floats, limits: FastThresholds | None = None) -> Ints:
+    """The series whose share ``seen`` (series,) is far below the usual: what rose beside them may be their work."""
+    limits = limits or FastThresholds()
+    return np.flatnonzero(usual - seen >= np.maximum(limits.least_change, limits.sigmas * scale))
 
 
 def large_steps(

@@ -10,7 +10,7 @@ import numpy as np
 from kibitz_server import query
 from kibitz_server.anomalies import fast
 from kibitz_server.anomalies.baseline import baseline, common_factor
-from kibitz_server.anomalies.causes import callees_moved, innermost
+from kibitz_server.anomalies.causes import callees_moved, innermost, with_known_callers
 from kibitz_server.anomalies.deviations import DEFAULT_THRESHOLDS, Deviation, Thresholds, deviations
 from kibitz_server.anomalies.series import Series, series_of
 from kibitz_server.anomalies.work import Work
@@ -87,20 +87,27 @@ def _large(
     start = end - fast.SLOTS * fast.SLOT_S
     latest = query.frame_series(store, Span(group, start, end), fast.SLOT_S)
     totals = {name: latest.shares(name) for name in latest.largest(2 * fast.MOST_FRAMES)}
-    rows = [at for at, name in enumerate(series.names[: series.frames]) if name in totals]
-    if not rows or latest.starts[0] > start:
+    # Those of which nothing is left are looked at too: their work may be what rose elsewhere.
+    heavy = series.shares[: series.frames, judged].max(axis=1) >= fast.FastThresholds().least_change
+    rows = [at for at in range(series.frames) if heavy[at] or series.names[at] in totals]
+    if not totals or latest.starts[0] > start:
         return []
     known = series.shares[np.ix_(np.array(rows), judged)]
     usual = baseline(known, judged, shares.samples[judged].astype(np.float64))
-    level = usual.usual[:, -1]
-    steps = fast.large_steps(
-        np.array([totals[series.names[row]] for row in rows]), latest.samples, level, usual.scale[:, 0]
-    )
-    last = len(shares.hours) - 1
-    found = [
-        Deviation(rows[at], last, last, float(level[at]), float(totals[series.names[rows[at]]].mean()))
-        for at in steps.tolist()
+    level, scale = usual.usual[:, -1], usual.scale[:, 0]
+    nothing = np.zeros(len(latest.starts))
+    slots = np.array([totals.get(series.names[row], nothing) for row in rows])
+    rose = fast.large_steps(slots, latest.samples, level, scale).tolist()
+    if not rose:
+        return []
+    last, seen = len(shares.hours) - 1, slots.mean(axis=1)
+    # What one took all others lost: only what is beyond that may have moved.
+    moved = seen / fast.common_factor(seen, level, int(latest.samples.sum())) - level
+    both = [
+        Deviation(rows[at], last, last, float(level[at]), float(seen[at]), float(moved[at]))
+        for at in [*rose, *fast.falls(level + moved, level, scale).tolist()]
     ]
+    found = [one for one in callees_moved(both, series.callers) if one.change > 0]
     return [
         anomaly(
             group=group,
@@ -111,7 +118,7 @@ def _large(
             seen=step.seen,
             revision=min(latest.revisions[-1] - frozenset().union(*shares.revisions) - {""}, default=""),
         )
-        for step in innermost(found, series.callers)
+        for step in innermost(with_known_callers(found, series.callers), series.callers)
     ]
 
 
