@@ -301,3 +301,26 @@ def test_many_headers_are_an_even_choice(store, report):
     found = store.headers(["g"], 0, 999, 20)
     assert 5 <= len(found) <= 40
     assert found == sorted(found, key=lambda one: one[1].end_ns)
+
+
+def test_report_that_was_seen_before_brings_no_names(fresh, report):
+    again = fresh()
+    store = again()
+    assert store.add("g", report([("a", 1)], 1000, instance="i"), "t", "test")
+    assert not store.add("g", report([("a", 1), ("z", 1)], 1000, instance="stranger"), "t", "test")
+    outcomes = store.add_all(
+        [
+            Report("g", report([("a", 1)], 1100, instance="other"), "u", "test"),
+            Report("g", report([("a", 1)], 1100, instance="twin"), "u", "test"),
+            Report("g", report([("a", 1)], 1100, instance="late"), "t", "test"),
+        ]
+    )
+    assert outcomes == [True, False, False]
+    assert store.add("g", report([("b", 1)], 1200, instance="i"), "v", "test")
+    for one in (store, again()):
+        group = one.group("g")
+        assert group is not None
+        assert (group.profiles, group.instances) == (3, 2)
+        named = {dict(labels).get("instance") for labels in one.dictionary("g").label_sets}
+        assert named == {"i", "other"}
+        assert one.check() == []

@@ -38,6 +38,10 @@ class Cardinality:
         for key, value in labels:
             self._values.setdefault(key, set()).add(value)
 
+    def forget(self) -> None:
+        """Know no label any more; what was folded stays counted."""
+        self._values.clear()
+
     def folded(self, labels: Labels) -> Labels:
         """The labels with values beyond the limits replaced; labels beyond the number of keys become one."""
         if all(value in self._values.get(key, ()) for key, value in labels):

@@ -54,6 +54,9 @@ class GroupDictionary:
         _cut(self._frames, frames)
         self._nodes.cut(nodes)
         _cut(self._label_sets, label_sets)
+        self.cardinality.forget()
+        for labels in self._label_sets:
+            self.cardinality.learn(labels)
         self._snapshot = None
         self.generation += 1
 

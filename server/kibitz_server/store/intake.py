@@ -27,6 +27,8 @@ class Interned:
     columns: dict[str, Any]
     """Of its row: all that needs no ids."""
     samples: bytes
+    brought: int = 0
+    """How many label sets the dictionary had when this report had added some; 0 if it added none."""
 
     def use(self, dictionary: GroupDictionary) -> None:
         """Have the ids that ``dictionary`` gives now."""
@@ -34,12 +36,27 @@ class Interned:
             self.samples = encoded(self.profile, *dictionary.intern(self.profile))
             self.dictionary, self.generation = dictionary, dictionary.generation
 
+    def take_back(self) -> None:
+        """Have the dictionary forget the labels that this report, which is refused, has brought and nobody keeps yet."""
+        held = self.dictionary
+        if self.generation == held.generation and self.brought > held.persisted[2]:
+            held.roll_back()  # other reports on their way get ids again when they are written
+
 
 def interned(report: Report, dictionary: GroupDictionary) -> Interned:
     """The report with the dictionary's ids, which it may have added to. `ProfileError` on a tree too deep."""
+    before = dictionary.sizes[2]
     blob = encoded(report.profile, *dictionary.intern(report.profile))
+    after = dictionary.sizes[2]
     return Interned(
-        report.group, report.profile, report.token, dictionary, dictionary.generation, _columns(report), blob
+        report.group,
+        report.profile,
+        report.token,
+        dictionary,
+        dictionary.generation,
+        _columns(report),
+        blob,
+        after if after > before else 0,
     )
 
 

@@ -139,12 +139,18 @@ class SqlStore:
                         known.add(reports[index].token)
                         chosen.append(reports[index])
                         new[index] = True
+                self._take_back([reports[i] for i in by_group[name] if not new[i]])
                 if chosen:
                     persisted.append(self._insert_reports(connection, row, chosen))
             connection.commit()
         for dictionary, sizes in persisted:
             dictionary.persisted = sizes
         return new
+
+    def _take_back(self, seen: Sequence[Interned]) -> None:
+        with self._held.lock:
+            for report in seen:
+                report.take_back()
 
     def _insert_reports(
         self, connection: Connection, row: Row[Any], reports: list[Interned]

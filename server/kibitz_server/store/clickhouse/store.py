@@ -112,27 +112,29 @@ class ClickHouseStore:
         return outcomes
 
     def _commit(self, reports: Sequence[Report]) -> list[bool]:
-        new = []
+        new: set[int] = set()
         with self._lock:
             for name in dict.fromkeys(report.group for report in reports):
                 tree = self._tree(name, make=True)
                 assert tree is not None
                 own = [report for report in reports if report.group == name]
-                arrivals = [Arrival.of(report, tree) for report in own]
+                fresh = self._fresh(tree, own)  # of the others nothing is kept, not even their labels
+                arrivals = [Arrival.of(report, tree) for report in fresh]
                 self._describe(tree, arrivals)
-                known = self._known(tree, [report.token for report in own])
-                for report, arrival in zip(own, arrivals, strict=True):
-                    if report.token not in known:
-                        # Where it is told to wait for another's, the token makes it nothing: both were the same report.
-                        self._connection.insert(
-                            "samples", block(tree, arrival), f"{tree.group_id}/{report.token}"
-                        )
-                    new.append((id(report), report.token not in known))
-                    known.add(report.token)
-                fresh = {at for at, is_new in new if is_new}
-                self._beside.keep_heaps(name, [one.profile.header for one in own if id(one) in fresh])
-        is_new = dict(new)
-        return [is_new[id(report)] for report in reports]
+                for arrival in arrivals:
+                    # Where it is told to wait for another's, the token makes it nothing: both were the same report.
+                    self._connection.insert(
+                        "samples", block(tree, arrival), f"{tree.group_id}/{arrival.token}"
+                    )
+                new.update(map(id, fresh))
+                self._beside.keep_heaps(name, [one.profile.header for one in fresh])
+        return [id(report) in new for report in reports]
+
+    def _fresh(self, tree: GroupTree, reports: Sequence[Report]) -> list[Report]:
+        """The reports whose tokens were not seen before, the first of each token."""
+        known = self._known(tree, [report.token for report in reports])
+        first = {report.token: report for report in reversed(reports)}
+        return [one for one in reports if one.token not in known and first[one.token] is one]
 
     def _describe(self, tree: GroupTree, arrivals: Sequence[Arrival]) -> None:
         """Stacks and series before the samples that name them: who sees these must find those."""
