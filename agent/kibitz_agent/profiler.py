@@ -186,8 +186,10 @@ class Profiler:
         """The sampler thread. An unexpected error ends the session; a later one begins afresh."""
         shipping, alarm = self._shipping, self._alarm
         assert shipping is not None
-        retry_s = _RETRY_S
-        while self._goes_on():
+        retry_s, is_first = _RETRY_S, True
+        # Who is stopped before this thread got to run was there all the same: one look, as by every session.
+        while self._goes_on() or (is_first and not self._pausing):
+            is_first = False
             try:
                 self._turn(shipping, alarm)
             except Exception as error:

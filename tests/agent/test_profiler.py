@@ -21,6 +21,7 @@ from kibitz_agent.config import Configuration, Settings
 from kibitz_agent.fleet import Identity
 from kibitz_agent.profile import Profile
 from kibitz_agent.profiler import Profiler
+from kibitz_agent.worker import Worker
 
 PRELUDE = """
 import json, logging, os, signal, sys, threading, time
@@ -388,6 +389,26 @@ def test_flush_reports_at_once_what_was_seen(kept: Kept):
         profiler.flush()
         kept.reported.wait(0.01)
     profiler.stop()
+    assert kept.profiles[0].total() > 0
+
+
+def test_who_is_stopped_before_the_sampler_thread_got_to_run_is_looked_at_once(kept: Kept, monkeypatch):
+    may_run, run = threading.Event(), Worker._run
+
+    def late(worker: Worker, *arguments: object) -> None:
+        may_run.wait(120)
+        run(worker, *arguments)
+
+    monkeypatch.setattr(Worker, "_run", late)
+    profiler = Profiler(kept, Identity("g"), Settings(sampling_interval_ms=1))
+    profiler.start()
+    stopping = threading.Thread(target=profiler.stop, args=(120,))
+    stopping.start()
+    while not profiler._stopping:
+        time.sleep(0.001)
+    may_run.set()
+    stopping.join(120)
+    assert [profile.header.overhead.ticks for profile in kept.profiles] == [1]
     assert kept.profiles[0].total() > 0
 
 
