@@ -9,35 +9,50 @@ from kibitz_agent import wire
 from kibitz_agent.config import Settings
 from kibitz_agent.fleet import Identity
 from kibitz_agent.profiler import Profiler
+from kibitz_agent.shipping import join
 
 CPU_S = 0.4
+LEAST_SAMPLES = 40
+PATIENCE_S = 60
 
 
-class File:
-    """A reporter that keeps the last profile in a file."""
+class Kept:
+    """A reporter that keeps what it is given as one profile."""
 
-    def __init__(self, path):
-        self._path = path
+    def __init__(self):
+        self.profile = None
+
+    @property
+    def samples(self):
+        return sum(self.profile.values[0]) if self.profile else 0
 
     def configure(self):
         return None
 
     def report(self, profile):
-        self._path.write_bytes(wire.encode(profile))
+        self.profile = join(self.profile, profile) if self.profile else profile
 
     def close(self, timeout_s):
         pass
 
 
 def sampled(function, path, most_s):
-    """Call ``function`` until it has used `CPU_S`, or ``most_s`` have passed, sampled."""
+    """Call ``function`` until it has used `CPU_S`, or ``most_s`` have passed, sampled.
+
+    And on, where the machine stood still meanwhile and the sampler hardly came to look.
+    """
     function()
-    profiler = Profiler(File(path), Identity("patterns"), Settings(sampling_interval_ms=2))
+    kept = Kept()
+    profiler = Profiler(kept, Identity("patterns"), Settings(sampling_interval_ms=2))
     profiler.start()
-    cpu_s, wall_s = time.process_time(), time.monotonic()
-    while time.process_time() < cpu_s + CPU_S and time.monotonic() < wall_s + most_s:
-        function()
-    profiler.stop()
+    begun_s = time.monotonic()
+    while kept.samples < LEAST_SAMPLES and time.monotonic() < begun_s + PATIENCE_S:
+        cpu_s, wall_s = time.process_time(), time.monotonic()
+        while time.process_time() < cpu_s + CPU_S and time.monotonic() < wall_s + most_s:
+            function()
+        profiler.flush(PATIENCE_S)
+    profiler.stop(PATIENCE_S)
+    path.write_bytes(wire.encode(kept.profile))
 
 
 def main():
