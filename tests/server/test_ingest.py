@@ -16,10 +16,13 @@ from kibitz_agent import wire
 from kibitz_agent.exporters import pprof as pprof_writer
 from kibitz_agent.profile import Frame, Header, ProfileBuilder
 from kibitz_server.ingest import (
+    MAX_SUM,
     IngestError,
     TooLargeError,
     UnsupportedTypeError,
     aws,
+    bounded,
+    collapsed,
     decoder_for,
     inflate,
     json_tree,
@@ -153,6 +156,103 @@ def test_pprof_that_lies_is_told_where(message, complaint):
         pprof.decode(message)
 
 
+STRINGS = b"".join(field(6, text) for text in (b"", b"samples", b"count", b"f", b"lib.so", b"inner", b"key"))
+TYPES = field(1, field(1, 1) + field(2, 2))
+
+
+def of_pprof(*messages):
+    return [
+        (tuple((frame.name, frame.file) for frame in frames), dict(labels), values)
+        for frames, labels, values in pprof.decode(STRINGS + TYPES + b"".join(messages)).stacks()
+    ]
+
+
+def test_pprof_location_of_several_lines_is_a_call_and_what_was_inlined_in_it():
+    functions = field(5, field(1, 1) + field(2, 3)) + field(5, field(1, 2) + field(3, 5))
+    location = field(4, field(1, 9) + field(4, field(1, 2) + field(2, 7)) + field(4, field(1, 1)))
+    assert of_pprof(functions, location, field(2, field(1, 9) + field(2, 4))) == [
+        ((("f", ""), ("inner", "")), {}, (4,))
+    ]
+
+
+@pytest.mark.parametrize("lines", [b"", field(4, field(2, 5)), field(4, field(1, 1))])
+def test_pprof_location_without_a_name_is_its_address_in_its_mappings_file(lines):
+    mapping, nameless = field(3, field(1, 2) + field(5, 4)), field(5, field(1, 1))
+    location = field(4, field(1, 9) + field(2, 2) + field(3, 0x1234) + lines)
+    [(frames, _, _)] = of_pprof(mapping, nameless, location, field(2, field(1, 9) + field(2, 4)))
+    assert frames == (("0x1234", "lib.so"),)
+
+
+def test_pprof_sample_without_a_stack_stays_part_of_the_whole():
+    assert of_pprof(field(2, field(2, 4)) + field(2, field(2, 3))) == [((("(no stack)", ""),), {}, (7,))]
+
+
+def test_pprof_numeric_labels_do_no_harm_and_the_others_are_kept():
+    numeric = field(3, field(1, 6) + field(3, 77) + field(4, 2))
+    textual = field(3, field(1, 6) + field(2, 3))
+    for label, kept in ((numeric, {}), (textual, {"key": "f"}), (numeric + textual, {"key": "f"})):
+        [(_, labels, _)] = of_pprof(field(2, field(2, 4) + label))
+        assert labels == kept
+
+
+def test_pprof_without_any_string_is_read():
+    assert pprof.decode(field(1, b"") + field(2, field(2, 4))).values[0].tolist() == [4]
+
+
+def test_pprof_before_its_strings_or_with_unpacked_numbers_is_the_same():
+    location = field(4, field(1, 9) + field(4, field(1, 1)))
+    function = field(5, field(1, 1) + field(2, 3))
+    packed = field(2, field(1, b"\x09\x09") + field(2, b"\x04"))
+    unpacked = field(2, field(1, 9) + field(1, 9) + field(2, 4))
+    for sample in (packed, unpacked):
+        profile = pprof.decode(sample + location + function + TYPES + STRINGS)
+        [(frames, _, values)] = profile.stacks()
+        assert ([frame.name for frame in frames], values) == (["f", "f"], (4,))
+
+
+@pytest.mark.parametrize(
+    ("decode", "body"),
+    [
+        (pprof.decode, STRINGS + TYPES + field(2, field(2, (1 << 62) - 1)) * 4),
+        (collapsed.decode, b"a 999999999999\n"),
+        (
+            aws.decode,
+            aws_body(
+                start=0,
+                end=(1 << 43) - 1,
+                agentMetadata={"metrics": {"numThreads": 900_000}},
+                callgraph={"children": {"a": {"counts": {"WALL_TIME": 1 << 39}}}},
+            ),
+        ),
+    ],
+)
+def test_values_beyond_64_bits_are_refused(decode, body):
+    with pytest.raises(IngestError, match="beyond 64 bits"):
+        decode(body)
+
+
+def test_values_that_add_up_to_too_much_are_refused_with_their_name():
+    builder = ProfileBuilder()
+    builder.add_stack([Frame("a")], (1, MAX_SUM, 0))
+    assert bounded(builder.build()).total() == 1
+    builder.add_stack([Frame("b")], (1, 8, 0))
+    with pytest.raises(IngestError, match="wall"):
+        bounded(builder.build())
+
+
+def test_all_members_of_a_gzip_body_are_read_within_the_limit():
+    members = gzip.compress(b"one ") + gzip.compress(b"two")
+    assert inflate(members) == b"one two"
+    assert inflate(members + b"\0\0") == b"one two"
+    assert inflate(members, limit=7) == b"one two"
+    with pytest.raises(TooLargeError):
+        inflate(members, limit=6)
+    with pytest.raises(IngestError, match="truncated"):
+        inflate(members[:-3])
+    with pytest.raises(TooLargeError, match="members"):
+        inflate(gzip.compress(b"") * 300)
+
+
 def test_official_agents_tree_keeps_names_files_lines_and_counts():
     profile = aws.decode(aws_body())
     [(frames, labels, values)] = list(profile.stacks())
@@ -278,6 +378,7 @@ def test_body_that_is_not_gzip_stays_as_it_is():
         ("application/x-protobuf", b"", "pprof"),
         ("application/octet-stream", b"\x1f\x8b", "pprof"),
         ("", b"\x1f\x8b", "pprof"),
+        ("application/octet-stream", b"\n\x04", "pprof"),
     ],
 )
 def test_content_type_picks_the_decoder(content_type, body, name):

@@ -19,7 +19,7 @@ from kibitz_agent.profile import (
     Profile,
     ProfileBuilder,
 )
-from kibitz_server.ingest import MAX_BODY_BYTES, IngestError, TooLargeError, inflate, json_tree, leaves
+from kibitz_server.ingest import MAX_BODY_BYTES, IngestError, TooLargeError, built, inflate, json_tree, leaves
 
 _ROOT = "callgraph"
 _MAX_NODES = 1_000_000
@@ -69,7 +69,7 @@ def _profile(document: Mapping[str, Any], start_ns: int, end_ns: int) -> Profile
                 labels = {THREAD_STATE: state, leaves.STATE_SOURCE: leaves.LEAF}
                 builder.add(place, (count, count * wall_ns), builder.label_set(labels))
             pending.append((place, child))
-    return builder.build(_header(document, start_ns, end_ns, wall_ns))
+    return built(builder, _header(document, start_ns, end_ns, wall_ns))
 
 
 def _children(node: Mapping[str, Any]) -> Mapping[str, Any]:

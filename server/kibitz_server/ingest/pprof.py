@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kibitz_agent.profile import NO_PARENT, Header, Profile, ProfileBuilder, ValueType
-from kibitz_server.ingest import MAX_BODY_BYTES, IngestError, TooLargeError, inflate
+from kibitz_server.ingest import MAX_BODY_BYTES, IngestError, TooLargeError, built, inflate
 from kibitz_server.ingest.protobuf import fields, integers, signed
 
 CONTENT_TYPES = (
@@ -25,6 +25,7 @@ CONTENT_TYPES = (
 _MAX_SAMPLES = 1_000_000
 _MAX_NODES = 2_000_000
 _MAX_TYPES = 16
+_NO_STACK = "(no stack)"
 
 
 @dataclass(slots=True)
@@ -35,13 +36,20 @@ class _Message:
     types: list[tuple[int, int]] = field(default_factory=list)
     samples: list[tuple[list[int], list[int], list[tuple[int, int]]]] = field(default_factory=list)
     locations: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    addresses: dict[int, int] = field(default_factory=dict)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Of each location its address and its mapping."""
+    mappings: dict[int, int] = field(default_factory=dict)
+    """Of each mapping its file."""
     functions: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     time_ns: int = 0
     duration_ns: int = 0
     period: int = 0
 
     def text(self, index: int) -> str:
+        if (
+            not index and not self.strings
+        ):  # the empty string comes first, and some leave it out where it is all
+            return ""
         if index >= len(self.strings):
             raise IngestError(f"pprof: string {index} is out of range, the table has {len(self.strings)}")
         return self.strings[index]
@@ -70,6 +78,9 @@ def _read(body: memoryview) -> _Message:
             message.samples.append(_read_sample(value))
             if len(message.samples) > _MAX_SAMPLES:
                 raise TooLargeError(f"pprof: more than {_MAX_SAMPLES} samples")
+        elif number == 3:
+            mapping = _numbers(value)
+            message.mappings[mapping[1]] = mapping[5]
         elif number == 4:
             _read_location(message, value)
         elif number == 5:
@@ -116,17 +127,19 @@ def _read_sample(message: memoryview) -> tuple[list[int], list[int], list[tuple[
 
 
 def _read_location(message: _Message, raw: memoryview) -> None:
-    identity = address = 0
+    identity = address = mapping = 0
     lines: list[tuple[int, int]] = []
     for number, _, value in fields(raw):
         if number == 1 and isinstance(value, int):
             identity = value
+        elif number == 2 and isinstance(value, int):
+            mapping = value
         elif number == 3 and isinstance(value, int):
             address = value
         elif number == 4 and not isinstance(value, int):
             line = _numbers(value)
             lines.append((line[1], max(0, signed(line[2])) & 0x7FFFFFFF))
-    message.locations[identity], message.addresses[identity] = lines, address
+    message.locations[identity], message.places[identity] = lines, (address, mapping)
 
 
 def _utf8(raw: memoryview) -> str:
@@ -144,17 +157,20 @@ def _fold(message: _Message) -> Profile:
         if any(not -(1 << 62) < value < 1 << 62 for value in values):
             raise IngestError("pprof: a sample's value is beyond 62 bits")
         node = _node(message, builder, frames, locations)
-        if node != NO_PARENT:
-            pairs = {message.text(key)[:256]: message.text(text)[:1024] for key, text in labels}
-            builder.add(node, values, builder.label_set(pairs))
+        if node == NO_PARENT:  # its values are part of the whole all the same
+            node = builder.node(NO_PARENT, builder.frame(_NO_STACK), 0)
+        pairs = {message.text(key)[:256]: message.text(text)[:1024] for key, text in labels}
+        builder.add(node, values, builder.label_set(pairs))
+    return built(builder, _header(message))
+
+
+def _header(message: _Message) -> Header:
     start_ns = message.time_ns if 0 <= message.time_ns < 1 << 62 else 0
-    return builder.build(
-        Header(
-            start_ns=start_ns,
-            end_ns=start_ns + max(0, min(message.duration_ns, 1 << 60)),
-            interval_ns=max(0, message.period),
-            sampler="pprof",
-        )
+    return Header(
+        start_ns=start_ns,
+        end_ns=start_ns + max(0, min(message.duration_ns, 1 << 60)),
+        interval_ns=max(0, message.period),
+        sampler="pprof",
     )
 
 
@@ -176,18 +192,21 @@ def _node(
 
 
 def _frames(message: _Message, builder: ProfileBuilder, location: int) -> list[tuple[int, int]]:
-    """(frame, line) of a location, the caller first; an unresolved one is named by its address."""
+    """(frame, line) of a location, the caller first; an unresolved one is named by its address, in its mapping's file."""
     if location not in message.locations:
         raise IngestError(f"pprof: location {location} is not in the profile")
-    lines = message.locations[location]
-    if not lines:
-        return [(builder.frame(f"{message.addresses[location]:#x}"), 0)]
     found = []
-    for function, line in reversed(lines):
-        if function not in message.functions:
+    for function, line in reversed(message.locations[location]):
+        if function and function not in message.functions:
             raise IngestError(f"pprof: function {function} is not in the profile")
-        name, file, start = message.functions[function]
-        found.append(
-            (builder.frame(message.text(name), message.text(file), max(0, signed(start)) & 0x7FFFFFFF), line)
-        )
-    return found
+        name, file, start = message.functions.get(function, (0, 0, 0))
+        called = message.text(name) if function else ""
+        first = max(0, signed(start)) & 0x7FFFFFFF
+        frame = builder.frame(called, message.text(file), first) if called else None
+        found.append((_unresolved(message, builder, location) if frame is None else frame, line))
+    return found or [(_unresolved(message, builder, location), 0)]
+
+
+def _unresolved(message: _Message, builder: ProfileBuilder, location: int) -> int:
+    address, mapping = message.places[location]
+    return builder.frame(f"{address:#x}", message.text(message.mappings.get(mapping, 0)))

@@ -10,7 +10,7 @@ from kibitz_agent.profile import Profile, ProfileError
 from kibitz_server import settings
 from kibitz_server.api import ApiError, validation_error
 from kibitz_server.api.aws.collector import GROUP_DOCUMENT, Collector
-from kibitz_server.ingest import IngestError, TooLargeError, UnsupportedTypeError, decoder_for
+from kibitz_server.ingest import IngestError, TooLargeError, UnsupportedTypeError, bounded, decoder_for
 
 Params = Mapping[str, Any]
 
@@ -71,8 +71,14 @@ def keep(collector: Collector, group: str, profile: Profile, token: str, source:
 
 
 def timed(profile: Profile, now: float) -> Profile:
-    """The profile with a period: one that does not say when it ended (pprof may not) ends now. The future is refused."""
-    header = profile.header
+    """The profile with a period: one that does not say when it ended (pprof may not) ends now.
+
+    The future is refused, and numbers that nobody could have measured.
+    """
+    try:
+        header = bounded(profile).header
+    except IngestError as error:
+        raise validation_error(str(error)) from error
     if header.end_ns / 1e9 > now + MAX_FUTURE_S:
         ahead = header.end_ns / 1e9 - now
         raise validation_error(
