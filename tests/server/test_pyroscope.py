@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import time
@@ -14,7 +15,7 @@ from kibitz_agent.exporters import pprof
 from kibitz_agent.profile import Frame, Header, ProfileBuilder
 from kibitz_server.api import ApiError
 from kibitz_server.api.pyroscope import series
-from kibitz_server.ingest import IngestError, collapsed
+from kibitz_server.ingest import IngestError, TooLargeError, collapsed
 
 
 def question(**given):
@@ -169,3 +170,94 @@ def test_pushed_series_arrives_once(client, store):
 def test_no_push_makes_it_stumble(client, body, content):
     for sent in (body, push_of(content, service_name="s")):
         assert client.post("/push.v1.PusherService/Push", data=sent).status_code in (200, 400, 413)
+
+
+TRIE = b"\0\0\1" + b"\6a;work" + b"\4\2" + b"\2er" + b"\3\0" + b"\2;b" + b"\5\0"
+TREE = b"\0\0\1" + b"\1a" + b"\1\2" + b"\4work" + b"\4\1" + b"\1b" + b"\5\0" + b"\6worker" + b"\3\0"
+
+
+@pytest.mark.parametrize("said", ["question", "type"])
+@pytest.mark.parametrize(
+    ("form", "body", "found"),
+    [
+        ("trie", TRIE, {"a": 0, "work": 4, "worker": 3, "b": 5}),
+        ("tree", TREE, {"a": 1, "work": 4, "worker": 3, "b": 5}),
+        ("lines", b"a;b\na;b\na\n", {"a": 1, "b": 2}),
+        ("groups", b"a;b 2\na 1\n", {"a": 1, "b": 2}),
+    ],
+)
+def test_every_textual_form_arrives_whichever_way_it_is_named(client, form, body, found, said):
+    asked = question(format=form) if said == "question" else question()
+    headers = {"Content-Type": "binary/octet-stream" + (f"+{form}" if said == "type" else "")}
+    answer = client.post("/ingest", query_string=asked, data=body, headers=headers)
+    assert answer.status_code == 200, answer.data
+    assert functions(client) == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TREE[:-1],
+        TREE + b"x",
+        b"",
+        b"\0\0\xff\xff\xff\xff\x0f",
+        b"\0\0\1\x7fa",
+        b"\0\0\1\1\xff\1\0",
+        b"\0\0\1" * 20_000,
+    ],
+)
+@pytest.mark.parametrize("form", ["trie", "tree"])
+def test_tree_that_lies_is_refused(client, form, body):
+    answer = client.post("/ingest", query_string=question(format=form), data=body)
+    assert answer.status_code in (400, 413)
+    assert client.get("/api/groups").json["groups"] == []
+
+
+def test_tree_that_would_be_huge_as_text_is_refused():
+    shared = b"\0\0\1" + b"\x80\x80\x04" + b"a" * (1 << 16) + b"\0\x90\x4e" + b"\1b\1\0" * 10_000
+    with pytest.raises(TooLargeError):
+        collapsed.decode_trie(shared)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_a_tree_or_refused(body):
+    for decode in (collapsed.decode_tree, collapsed.decode_trie):
+        with contextlib.suppress(IngestError):
+            assert decode(body).total() >= 0
+
+
+@pytest.mark.parametrize(
+    ("units", "value", "unit"),
+    [
+        ("samples", "samples", "count"),
+        ("objects", "objects", "count"),
+        ("bytes", "space", "bytes"),
+        ("lock_nanoseconds", "delay", "nanoseconds"),
+    ],
+)
+def test_numbers_are_what_their_units_say(client, units, value, unit):
+    asked = question(units=units, spyName="javaspy", aggregationType="sum")
+    assert client.post("/ingest", query_string=asked, data=b"a;b 2048\n").status_code == 200
+    found = client.get(f"/api/groups/my_app_cpu/functions?value={value}").json
+    assert (found["total"], found["unit"]) == (2048, unit)
+
+
+def test_unknown_units_are_refused_with_those_that_are_not(client):
+    answer = client.post("/ingest", query_string=question(units="furlongs"), data=b"a 1")
+    assert answer.status_code == 400
+    assert "lock_nanoseconds" in answer.json["message"]
+
+
+def test_push_without_times_is_of_now_and_never_taken_for_a_retry(client, store):
+    for _ in range(2):
+        assert client.post("/ingest?name=plain", data=b"a 1\n").status_code == 200
+    assert functions(client, "plain") == {"a": 2}
+    assert abs(store.group("plain").last_seen - time.time()) < 600
+
+
+@pytest.mark.parametrize("rate", ["1", "100"])
+def test_counts_that_nobody_could_have_measured_are_refused(client, rate):
+    answer = client.post("/ingest", query_string=question(sampleRate=rate), data=b"a 999999999999\n" * 3)
+    assert answer.status_code == 400
+    assert "add up to" in answer.json["message"]

@@ -23,7 +23,8 @@ _LONGEST_NAME, _MOST_LABELS, _LONGEST_LABEL = 255, 30, 1024
 _MOST_RATE_HZ = 1_000_000
 _MOST_PROFILES = 256
 _LATEST_S = 253_402_300_799
-FORMATS = ("folded", "lines", "pprof")
+FORMATS = ("folded", "groups", "lines", "trie", "tree", "pprof")
+_OWN_TYPE = "binary/octet-stream+"
 
 
 @api.post("/ingest")
@@ -52,7 +53,9 @@ def ingest() -> tuple[str, int]:
         sampler=request.args.get("spyName", "")[:64],
     )
     profile = agents.timed(_labelled(profile.with_header(header), labels), collector.clock())
-    token = hashlib.sha256(request.query_string + b"\0" + body).hexdigest()
+    # Without a time of its own it cannot be told from the next one of the same stacks: then it is no retry.
+    told = b"" if request.args.get("until") else f"{end}".encode()
+    token = hashlib.sha256(request.query_string + b"\0" + told + body).hexdigest()
     agents.keep(collector, group, profile, token, "pyroscope")
     return "", 200
 
@@ -135,8 +138,11 @@ def series(name: str) -> tuple[str, Labels]:
 
 
 def _seconds(name: str) -> float:
-    """A time in seconds, or milli-, micro- or nanoseconds, since the epoch."""
+    """A time in seconds, or milli-, micro- or nanoseconds, since the epoch; now where it is not given."""
     text = request.args.get(name, "")
+    if not text:
+        collector: Collector = current_app.extensions["kibitz_collector"]
+        return collector.clock()
     if not text.isascii() or not text.isdigit() or len(text) > 19:
         raise validation_error(f"{name}: expected a time since the epoch, found {text[:40]!r}")
     value = float(text)
@@ -157,15 +163,31 @@ def _body() -> bytes:
 
 
 def _decoded(body: bytes) -> Profile:
-    form = request.args.get("format") or ("pprof" if request.mimetype == "multipart/form-data" else "folded")
-    rate = request.args.get("sampleRate", "100")
+    form, rate = _format(), request.args.get("sampleRate", "100")
     if not rate.isascii() or not rate.isdigit() or not 1 <= int(rate[:9]) <= _MOST_RATE_HZ:
         raise IngestError(f"sampleRate: expected 1 to {_MOST_RATE_HZ}, found {rate[:40]!r}")
-    if form == "pprof":
-        return pprof.decode(body)
-    if form in FORMATS:
-        return collapsed.decode(body, int(rate), counted=form == "folded")
+    units = request.args.get("units") or "samples"
+    if units not in collapsed.UNITS:
+        raise IngestError(f"units: expected one of {', '.join(collapsed.UNITS)}, found {units[:40]!r}")
+    rate_hz, kind = int(rate), collapsed.UNITS[units]
+    match form:
+        case "pprof":
+            return pprof.decode(body)
+        case "trie":
+            return collapsed.decode_trie(body, rate_hz, kind)
+        case "tree":
+            return collapsed.decode_tree(body, rate_hz, kind)
+        case "folded" | "groups" | "lines":
+            return collapsed.decode(body, rate_hz, counted=form != "lines", kind=kind)
     raise ApiError("ValidationException", 415, f"format {form[:40]!r}: expected one of {', '.join(FORMATS)}")
+
+
+def _format() -> str:
+    """What the question says, else what the content type does: older agents of Pyroscope's say only that."""
+    named = request.args.get("format")
+    if not named and request.mimetype.startswith(_OWN_TYPE):
+        named = request.mimetype.removeprefix(_OWN_TYPE)
+    return named or ("pprof" if request.mimetype == "multipart/form-data" else "folded")
 
 
 def _labelled(profile: Profile, labels: Labels) -> Profile:
