@@ -143,7 +143,8 @@ class Session:
 
     def _begin(self, now_ns: int) -> None:
         self._began_ns = self._asked_ns = now_ns
-        self._began_time_ns = self._clock.time_ns()
+        # It began at ``now_ns``, however long handing over the last period has taken since.
+        self._began_time_ns = self._clock.time_ns() - (self._clock.monotonic_ns() - now_ns)
         self._began_cpu_ns, self._began_process_ns = self._agent_cpu_ns, self._clock.process_time_ns()
         self._began_tally, self._began_missed = self._sampler.tally(), self._schedule.missed_ticks
         self._peak_bytes = 0

@@ -48,6 +48,7 @@ class OneThread(AskedSampler):
     def __init__(self, clock: FakeClock) -> None:
         self.clock, self.cost_ns, self.memory_bytes = clock, 0, 1000
         self.elapsed: list[int] = []
+        self.stalls_ns: list[int] = []
         self.tree = CallTree()
 
     def sample(self, elapsed_ns: int, max_depth: int) -> list[Run]:
@@ -58,6 +59,9 @@ class OneThread(AskedSampler):
         return [Run("main", node, cut, True, 1, elapsed_ns, elapsed_ns)]
 
     def drain(self) -> tuple[CallTree, list[Run]]:
+        stall_ns = self.stalls_ns.pop(0) if self.stalls_ns else 0
+        self.clock.now_ns += stall_ns
+        self.clock.wall_ns += stall_ns
         tree, self.tree = self.tree, CallTree()
         return tree, []
 
@@ -116,6 +120,17 @@ def test_ticks_come_at_the_interval_and_profiles_at_the_period():
     assert all(header.interval_ns == pytest.approx(10 * MS, rel=0.02) for header in headers)
     assert all(header.process_cpu_ns == pytest.approx(S / 2, rel=0.01) for header in headers)
     assert [b.start_ns - a.end_ns for a, b in pairwise(headers)] == [0] * 9
+
+
+def test_periods_do_not_overlap_however_long_it_takes_to_hand_one_over():
+    bench = Bench(sampling_interval_ms=10, reporting_interval_ms=1000)
+    bench.sampler.stalls_ns = [300 * MS, 0, 100 * MS, 0]
+    began_ns = bench.clock.wall_ns
+    bench.run(5.5)
+    headers = [header for _, header in bench.basket.taken]
+    assert len(headers) == 5
+    assert headers[0].start_ns == began_ns
+    assert [b.start_ns - a.end_ns for a, b in pairwise(headers)] == [0] * 4
 
 
 def test_wall_time_of_all_samples_is_the_time_that_passed():
