@@ -19,6 +19,7 @@ _RATIO_SAMPLES = 100  # a ratio of so many samples is right to about 10 %
 _LEAST_FACTOR = 0.01
 _MOST_CORRELATED = 0.9
 _CLIP = 3.0
+_EVEN = 0.8
 _SMOOTH = {-2: 1 / 9, -1: 2 / 9, 0: 3 / 9, 1: 2 / 9, 2: 1 / 9}
 
 
@@ -75,6 +76,16 @@ def _scale(residual: Floats, usual: Floats, weight: float) -> Floats:
         correlated, short = _by_differences(residual, scale), 1 + _SHORT_HISTORY / residual.shape[1]
     correlated = np.clip(correlated, 0.0, _MOST_CORRELATED)[:, None]
     return np.asarray(scale * np.sqrt((1 + correlated) / (1 - correlated)) * short)
+
+
+def of_hours(known: Baseline, weights: Floats) -> Floats:
+    """The scale of each hour: wider where there are fewer samples than usual; (series, hours), or (series, 1) of even ones."""
+    middle = float(np.median(weights))
+    if weights.min() >= _EVEN * middle:
+        return known.scale
+    share = np.clip(known.usual, 0.5 / max(middle, 1.0), 0.5)
+    fewer = np.maximum(1 / np.maximum(weights, 1.0) - 1 / max(middle, 1.0), 0.0)
+    return np.asarray(np.sqrt(known.scale**2 + share * (1 - share) * fewer))
 
 
 def _by_differences(residual: Floats, scale: Floats) -> Floats:

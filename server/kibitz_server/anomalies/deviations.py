@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kibitz_server.anomalies import cusum
-from kibitz_server.anomalies.baseline import baseline, by_chance, common_factor
+from kibitz_server.anomalies.baseline import baseline, by_chance, common_factor, of_hours
 from kibitz_server.store import Floats, Ints
 
 
@@ -19,7 +19,7 @@ class Thresholds:
     ``slack`` an hour may stray without adding to the sum, ``limit`` is the sum that alarms, ``clip`` the most one hour
     adds. ``least_change``: of the whole application, and ``least_ratio`` of the series itself, that the middle hour of a
     run must have changed by; ``sigmas``: and by more than so many standard deviations of counting. ``least_counts``: an hour
-    must have so many samples of the series itself, before or after. ``least_samples``: hours with fewer are not judged; ``least_hours``: nor is any without so many judged before it.
+    must have so many samples of the series itself, before or after. ``least_samples``: hours with fewer are not judged; ``least_hours``: nor is any without so many judged before it. ``habit``: what came and went so often before is none.
     """
 
     slack: float = 0.65
@@ -31,10 +31,12 @@ class Thresholds:
     least_counts: float = 10.0
     least_samples: int = 300
     least_hours: int = 6
+    habit: int = 3
 
 
 DEFAULT_THRESHOLDS = Thresholds()
 _NEW = 0.1
+_AS_FAR, _AS_LONG = 0.6, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,29 @@ def _of_rows(
         moved = float(np.median(corrected[series, run] - usual[series, run]))
         if max(expected, seen) * float(np.median(weights[run])) < limits.least_counts:
             continue
-        if _matters(sign, expected, seen, moved, float(weights[run].sum()), limits):
+        if _matters(sign, expected, seen, moved, float(weights[run].sum()), limits) and not is_habit(
+            sign * (corrected[series] - usual[series]), first, last, limits.habit
+        ):
             yield Deviation(int(rows[series]), int(judged[first]), int(judged[last]), expected, seen, moved)
+
+
+def is_habit(above: Floats, first: int, last: int, times: int) -> bool:
+    """Whether what [first, last] are ``above`` (hours,) the usual has been so before, that long, and gone, ``times`` times.
+
+    A job of every other day is no news, though no hour of the day has it usually. Three quarters of the hours must have
+    been nearly as far: a spike alone is not.
+    """
+    length = last - first + 1
+    reach = float(np.median(above[first : last + 1]))
+    if first < (times + 1) * length or reach <= 0:
+        return False
+    far = above[:first] >= _AS_FAR * reach
+    within = np.convolve(far, np.ones(length), "valid") >= _AS_LONG * length
+    count, at = 0, 0
+    for begun in np.flatnonzero(within).tolist():
+        if begun >= at:
+            count, at = count + 1, begun + 2 * length
+    return count >= times
 
 
 def _onset(distance: Floats) -> int:
@@ -120,11 +143,12 @@ def distances(shares: Floats, hours: Ints, weights: Floats, factor: Floats) -> t
     change. Both must say the same, and the smaller distance counts.
     """
     known = baseline(shares, hours, weights)
-    plain = (shares - known.usual) / known.scale
+    scale = of_hours(known, weights)
+    plain = (shares - known.usual) / scale
     if np.ptp(factor) == 0:
         return known.usual, shares, plain
     corrected = shares / factor
-    other = (corrected - known.usual) / known.scale
+    other = (corrected - known.usual) / scale
     smaller = np.where(np.abs(plain) < np.abs(other), plain, other)
     smaller[np.signbit(plain) != np.signbit(other)] = 0.0
     return known.usual, corrected, smaller
