@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import LONG
 
 WAITS = {
     "module": "import pytest\npytest.importorskip('no_such_package')\ndef test_it(): pass\n",
@@ -16,6 +17,11 @@ WAITS = {
     "fixture": "def test_it(lacking): lacking('a compiler')\n",
     "program": "def test_it(need): need('no_such_program')\n",
 }
+
+
+def test_every_long_test_is_there(root: Path):
+    sources = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
+    assert [name for name in LONG if f"def {name}(" not in sources] == []
 
 
 @pytest.mark.parametrize("who", WAITS)

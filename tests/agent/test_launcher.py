@@ -197,17 +197,17 @@ def functions(path):
     return {frame for stack, _, _ in stacks(path) for frame in stack.split(";")}
 
 
-SPIN = "import time\ndef commanded():\n  end = time.monotonic() + 0.7\n  while time.monotonic() < end: sum(range(200))\ncommanded()"
+SPIN = "import time\ndef commanded():\n  end = time.process_time() + 0.7\n  while time.process_time() < end: sum(range(200))\ncommanded()"
 SPAWNS = (
     f"import multiprocessing, os, subprocess, sys\nSPIN = {SPIN!r}\n"
     """
 import time
 def spawned():
-    end = time.monotonic() + 0.7
-    while time.monotonic() < end: sum(range(200))
+    end = time.process_time() + 0.7
+    while time.process_time() < end: sum(range(200))
 def forkserved():
-    end = time.monotonic() + 0.7
-    while time.monotonic() < end: sum(range(200))
+    end = time.process_time() + 0.7
+    while time.process_time() < end: sum(range(200))
 if __name__ == "__main__":
     subprocess.run([sys.executable, "-c", SPIN], check=True)
     subprocess.run([sys.executable, "-c", SPIN.replace("commanded", "copied")], env={**os.environ, "A": "1"}, check=True)
@@ -243,7 +243,7 @@ def test_children_are_left_alone_when_asked_and_no_trace_is_left(tmp_path):
 def test_program_that_replaces_itself_is_profiled_on(tmp_path):
     (tmp_path / "again.py").write_text(
         "import os, sys, time\n"
-        "def second():\n    end = time.monotonic() + 0.7\n    while time.monotonic() < end: sum(range(200))\n"
+        "def second():\n    end = time.process_time() + 0.7\n    while time.process_time() < end: sum(range(200))\n"
         "if len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, sys.argv[0], 'again'])\n"
         "second()\n"
     )

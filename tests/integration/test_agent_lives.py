@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 WORK = """
 import os, signal, sys, threading, time
 def work(seconds=0.6):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end: sum(range(300))
+    end = time.thread_time() + seconds
+    while time.thread_time() < end: sum(range(300))
 """
 
 ENDS = {

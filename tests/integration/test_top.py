@@ -74,7 +74,7 @@ def test_top_refuses_what_makes_no_sense(arguments):
 def test_run_with_summary_shows_the_hottest_functions_on_standard_error_at_the_end(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import time\ndef hot():\n    until = time.time() + 0.6\n    while time.time() < until: sum(range(100))\n"
+        "import time\ndef hot():\n    until = time.process_time() + 0.6\n    while time.process_time() < until: sum(range(100))\n"
         "hot()\nprint('its own output')\n"
     )
     done = subprocess.run(
