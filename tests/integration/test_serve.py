@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
+
+PATIENCE_S = 120.0
 
 
 def functions(collector, group="shop"):
@@ -31,6 +38,42 @@ def test_acknowledged_profile_survives_sigkill_and_its_retry_counts_once(collect
 
 def test_sigterm_ends_it_with_status_0(collector):
     assert collector.stop() == 0
+
+
+def test_what_was_being_kept_when_sigterm_came_is_kept_and_acknowledged(collector, make_profile):
+    assert collector.post(make_profile({"m:a": 1}), token="first") == 204
+    log = collector.data.parent / "serve.log"
+    deadline = time.monotonic() + PATIENCE_S
+    with (
+        closing(sqlite3.connect(collector.data / "kibitz.sqlite", isolation_level=None)) as other,
+        ThreadPoolExecutor(4) as threads,
+    ):
+        other.execute("BEGIN IMMEDIATE")  # so that nothing can be written
+        posts = [
+            threads.submit(collector.post, make_profile({"m:a": 1}), token=f"late-{number}")
+            for number in range(4)
+        ]
+        while waiting(collector) < 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert collector.process is not None
+        collector.process.send_signal(signal.SIGTERM)
+        while "stopping" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not any(post.done() for post in posts), "nothing is acknowledged before it is kept"
+        other.execute("ROLLBACK")
+        # One was being written and one waited; others may not have been heard any more.
+        acknowledged = sum(post.exception(PATIENCE_S) is None and post.result() == 204 for post in posts)
+    assert acknowledged >= 2
+    assert collector.stop() == 0
+    collector.start()
+    assert 1 + acknowledged <= functions(collector)["m:a"] <= 5
+
+
+def waiting(collector):
+    """How many reports the collector says wait to be written."""
+    with urllib.request.urlopen(collector.url + "/metrics", timeout=PATIENCE_S) as answer:
+        (line,) = re.findall(r"^kibitz_store_waiting ([\d.]+)$", answer.read().decode(), re.MULTILINE)
+    return float(line)
 
 
 def test_two_collectors_on_one_store_agree(collector, make_profile):

@@ -113,6 +113,19 @@ def test_oversized_body_is_refused_before_it_is_read(client):
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize(("ahead_s", "status"), [(-24 * 3600, 204), (-60, 204), (240, 204), (360, 400)])
+def test_reports_may_be_a_day_late_and_five_minutes_early(client, make, ahead_s, status):
+    end_ns = time.time_ns() + ahead_s * 10**9
+    answer = post(client, make({"a": 1}, start_ns=end_ns - 10**9, end_ns=end_ns))
+    assert answer.status_code == status
+    around = {"from": ahead_s + int(time.time()) - 300, "to": ahead_s + int(time.time()) + 300}
+    if status == 204:
+        found = client.get("/api/groups/shop/functions", query_string={"value": "samples", **around}).json
+        assert found["total"] == 1
+    else:
+        assert client.get("/api/groups/shop").status_code == 404
+
+
 def test_profile_from_the_future_is_refused(client, make):
     answer = post(client, make({"a": 1}, end_ns=time.time_ns() + 3600 * 10**9))
     assert answer.status_code == 400
@@ -179,6 +192,8 @@ def test_answers_carry_the_security_headers(client):
     headers = client.get("/").headers
     assert "default-src 'self'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert "http" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Access-Control-Allow-Origin" not in headers
 

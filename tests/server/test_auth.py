@@ -114,6 +114,15 @@ def test_agent_hands_in_and_viewer_reads(browser, tokens, make):
     assert [group["name"] for group in groups] == ["shop"]
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_cookie_goes_over_https_alone_where_that_is_asked_for(store, tmp_path, tokens, secure):
+    config = Config(data=tmp_path, host="0.0.0.0", has_tokens=True, secure_cookies=secure)
+    asked = create_app(store, config, tokens).test_client()
+    _, secret = tokens.create("me", VIEWER)
+    cookie = asked.post("/login", data={"token": secret}).headers["Set-Cookie"]
+    assert ("Secure" in cookie.split("; ")) == secure
+
+
 def test_person_logs_in_and_out(browser, tokens):
     identity, secret = tokens.create("me", VIEWER)
     html = {"Accept": "text/html"}
