@@ -18,7 +18,7 @@ LIBRARY, OLD, NEW = "requests", "2.31.0", "2.32.3"
 def fetch(release: str, folder: Path) -> Path:
     """The unpacked wheel of a release; skips (fails in CI) if the registry cannot be reached."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--dest", str(folder), f"{LIBRARY}=={release}"]
+    command += ["--retries", "10", "--dest", str(folder), f"{LIBRARY}=={release}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     archives = sorted(folder.glob(f"{LIBRARY}-{release}-*.whl"))
     if done.returncode or not archives:

@@ -163,7 +163,10 @@ def examiner(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(folder),
         EXAMINER,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm takes too long to bring {EXAMINER}")
     program = folder / "node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool"
     if done.returncode or not program.exists():
         pytest.skip(f"{EXAMINER} cannot be had from npm: {done.stderr.strip()[-200:]}")
