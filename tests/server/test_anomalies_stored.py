@@ -258,6 +258,24 @@ def test_an_edit_that_makes_more_work_too_is_found_by_where_the_work_is(store, e
         assert names == {"write"}
 
 
+def test_a_call_that_goes_through_a_function_that_was_there_before_is_no_anomaly(store):
+    before = BEFORE | {"m:main;m:serve;m:cached": 20, "m:main;m:serve;m:cached;m:look": 80}
+    after = renamed(before, ("m:serve;m:page", "m:serve;m:cached;m:page"))
+    for ago in range(30, 0, -1):
+        keep(store, ago, after if ago <= 6 else before)
+    assert [found.reason for found in detect_group(store, "shop", NOW)] == []
+
+
+def test_a_call_by_another_way_that_takes_longer_is_found_by_what_takes_longer(store):
+    before = BEFORE | {"m:main;m:serve;m:cached": 20, "m:main;m:serve;m:cached;m:look": 80}
+    after = renamed(before, ("m:serve;m:page", "m:serve;m:cached;m:page"))
+    after["m:main;m:serve;m:cached;m:look"] += 500
+    for ago in range(30, 0, -1):
+        keep(store, ago, after if ago <= 6 else before)
+    rose = [found.frame for found in detect_group(store, "shop", NOW) if found.details["direction"] == "rose"]
+    assert "m:look" in rose
+
+
 def test_a_new_function_that_works_is_found_by_its_name(store):
     for ago in range(30, 0, -1):
         new = {

@@ -10,6 +10,7 @@ from kibitz_server.anomalies.deviations import Deviation, is_new_or_gone
 from kibitz_server.store import Floats, Ints
 
 _OWN = 0.5
+_NEXT_TO_NONE, _MOST_BELOW = 0.2, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,9 @@ class Work:
         """Whether what is done in the frame and below it changed by most of what the frame's share did.
 
         A new function between two others has all the time of what it calls, of which there is no more than before; one
-        that was taken out had. Only of frames that are new or gone is it asked: of others it is another measure's
-        matter which of their callees changed.
+        that was taken out had. Of a frame that was there before and still is, it takes surer knowledge to say so.
         """
-        if deviation.frame >= len(self.self_share) or not is_new_or_gone(deviation):
+        if deviation.frame >= len(self.self_share):
             return True
         done = self.self_share[self._below(deviation.frame)].sum(axis=0) / self.factor
         during = (self.judged >= deviation.first) & (self.judged <= deviation.last)
@@ -40,7 +40,11 @@ class Work:
         if not during.any() or not before.any():
             return True
         more = float(np.median(done[during]) - np.median(done[before]))
-        return more * (1 if deviation.moved > 0 else -1) >= _OWN * abs(deviation.moved)
+        own = more * (1 if deviation.moved > 0 else -1) / max(abs(deviation.moved), 1e-300)
+        if is_new_or_gone(deviation):
+            return own >= _OWN
+        unsure = float(np.median(done[before])) > _MOST_BELOW * max(deviation.usual, deviation.seen)
+        return unsure or abs(own) >= _NEXT_TO_NONE
 
     def _below(self, frame: int) -> list[int]:
         """The frame and all that it may call, however deep."""
