@@ -15,6 +15,7 @@ SPAN_S = 12 * 3600.0
 STEP_S = 1800.0
 MOST_REPORTS = 4000
 _NS = 1e9
+_MOST_CPUS = 1 << 20  # reports say what they like
 
 
 @runtime_checkable
@@ -100,7 +101,7 @@ def _share(pairs: Iterable[tuple[int, int]]) -> float | None:
 
 def _cpus(header: Header) -> int:
     cpus = header.host.get("cpus", 0)
-    return int(cpus) if isinstance(cpus, int | float) and cpus > 0 else 0
+    return int(cpus) if isinstance(cpus, int | float) and 0 < cpus <= _MOST_CPUS else 0
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

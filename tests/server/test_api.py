@@ -362,3 +362,21 @@ def test_trends_leave_out_times_of_which_nothing_is_known(client, store, make):
     trends = client.get(f"/api/groups/shop/trends?from={now - 3600}&to={now}").json
     assert len(trends["starts"]) == 2
     assert dict(zip(trends["names"], trends["shares"], strict=True))["m:a"] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"host": {"cpus": float("inf")}, "process_cpu_ns": 10**9},
+        {"host": {"cpus": 1e308}, "process_cpu_ns": 10**9},
+        {"start_ns": 1, "end_ns": 2},
+        {"runtime": "\ud800"},
+        {"instance": "\ud800"},
+    ],
+)
+def test_report_that_tells_nonsense_of_itself_breaks_no_page(client, make, told):
+    now_ns = time.time_ns()
+    answer = post(client, make({"a": 1}, **{"start_ns": now_ns - 10**9, "end_ns": now_ns, **told}))
+    assert answer.status_code in (204, 400)
+    for page in ("/", "/groups/shop/summary", "/groups/shop"):
+        assert client.get(page).status_code in (200, 404)

@@ -71,7 +71,15 @@ def built(builder: ProfileBuilder, header: Header | None = None) -> Profile:
 
 
 def bounded(profile: Profile) -> Profile:
-    """The profile, if its values are numbers to count with. `IngestError` where they add up to more than `MAX_SUM`."""
+    """The profile, if its values are numbers to count with and its header's texts can be written.
+
+    `IngestError` where values add up to more than `MAX_SUM`, or JSON's escapes made half a character.
+    """
+    header = profile.header
+    try:
+        f"{header.instance}{header.revision}{header.runtime}{header.agent_version}{header.sampler}".encode()
+    except UnicodeEncodeError as error:
+        raise IngestError("a text of the header is no Unicode: half of a surrogate pair") from error
     for kind, column in zip(profile.value_types, profile.values, strict=True):
         if len(column) and np.abs(np.frombuffer(column, np.int64).astype(np.float64)).sum() > MAX_SUM:
             raise IngestError(

@@ -111,7 +111,7 @@ def latest_advice(store: Store, group: Group) -> list[recommendations.Advice]:
 def _working(counts: Mapping[str, int]) -> dict[str, float | None]:
     """What part of the time that was not idle threads ran, were blocked, and waited; None where nobody reports such a state."""
     known = {state.lower(): count for state, count in counts.items() if state and state.lower() != "idle"}
-    whole = sum(known.values())
+    whole = sum(known.values()) or 1
     told = {
         "executing": ("running", "runnable", "native"),
         "blocked": ("blocked", "blocking"),
