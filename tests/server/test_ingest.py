@@ -400,3 +400,9 @@ def test_leaves_that_block_are_waiting(name):
 )
 def test_leaves_that_work_are_running(name):
     assert leaves.state_of(name) == "running"
+
+
+def test_names_that_are_no_unicode_are_made_readable():
+    tree = {"children": {"m:\udc80ü": {"counts": {"WALL_TIME": 4}, "file": "/\udc80.py"}}}
+    [(frames, _, _)] = list(aws.decode(aws_body(callgraph=tree)).stacks())
+    assert (frames[0].name, frames[0].file) == ("m:?ü", "/?.py")

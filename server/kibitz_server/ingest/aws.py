@@ -62,7 +62,9 @@ def _profile(document: Mapping[str, Any], start_ns: int, end_ns: int) -> Profile
         for name, child in _children(node).items():
             if not isinstance(child, dict):
                 raise IngestError(f"callgraph: {name[:80]!r} is no object")
-            place = builder.node(parent, builder.frame(name[:_MAX_NAME], _file(child)), _line(child))
+            place = builder.node(
+                parent, builder.frame(_readable(name[:_MAX_NAME]), _file(child)), _line(child)
+            )
             if builder.node_count > _MAX_NODES:
                 raise TooLargeError(f"callgraph: more than {_MAX_NODES} nodes")
             for state, count in _counts(child, name).items():
@@ -81,7 +83,12 @@ def _children(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _file(node: Mapping[str, Any]) -> str:
     file = node.get("file", "")
-    return file[:_MAX_NAME] if isinstance(file, str) else ""
+    return _readable(file[:_MAX_NAME]) if isinstance(file, str) else ""
+
+
+def _readable(text: str) -> str:
+    """The text with "?" for halves of surrogate pairs: Python names bytes of a path that are no UTF-8 so."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _line(node: Mapping[str, Any]) -> int:
