@@ -67,3 +67,6 @@ def test_ours_goes_before_theirs_on_the_same_line() -> None:
     ours = [finding("mutable-default", 1)]
     theirs = [finding("pylint-dangerous-default-value", 1), finding("pylint-dangerous-default-value", 2)]
     assert pylint.without_duplicates(ours, theirs) == theirs[1:]
+    opened = [finding("unclosed-connection", 3), finding("unclosed-file", 4)]
+    unclosed = [finding("pylint-consider-using-with", line) for line in (3, 4, 5)]
+    assert pylint.without_duplicates(opened, unclosed) == unclosed[2:]

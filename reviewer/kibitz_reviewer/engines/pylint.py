@@ -97,7 +97,13 @@ MESSAGES: dict[str, Message] = {
         Message("useless-else-on-loop", "W0120", "correctness", Severity.LOW),
         Message("using-constant-test", "W0125", "correctness", Severity.LOW),
         Message("yield-outside-function", "E0105", "correctness", Severity.HIGH),
-        Message("consider-using-with", "R1732", "resources", Severity.LOW, ("unclosed-file",)),
+        Message(
+            "consider-using-with",
+            "R1732",
+            "resources",
+            Severity.LOW,
+            ("unclosed-file", "unclosed-connection", "lock-not-released"),
+        ),
     )
 }
 
