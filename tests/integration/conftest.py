@@ -188,6 +188,22 @@ def chromium(need: Callable[[str], str]) -> Iterator[Any]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def becomes() -> Callable[[Any, str], None]:
+    """``becomes(page, expression)``: waits until it is true in the page.
+
+    Playwright's own waiting evaluates text in the page again and again, which our pages' policy forbids after the first time.
+    """
+
+    def wait(page: Any, expression: str) -> None:
+        end_s = time.monotonic() + PATIENCE_S
+        while not page.evaluate(f"Boolean({expression})"):
+            assert time.monotonic() < end_s, expression
+            page.wait_for_timeout(20)
+
+    return wait
+
+
 @pytest.fixture
 def browser(chromium: Any) -> Iterator[Browser]:
     """A browser without any page."""

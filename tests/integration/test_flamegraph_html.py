@@ -37,7 +37,7 @@ def shop() -> Profile:
 
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def show(browser: Any, becomes: Callable[..., None], tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens a profile's page; at the end no page may have said anything to the console or asked the network."""
     complaints: list[str] = []
     pages = []
@@ -56,7 +56,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
             lambda request: complaints.append(request.url) if request.url != path.as_uri() else None,
         )
         page.goto(path.as_uri())
-        page.wait_for_function("globalThis.flameGraph && flameGraph.drawn > 0")
+        becomes(page, "globalThis.flameGraph && flameGraph.drawn > 0")
         pages.append(page)
         return page
 

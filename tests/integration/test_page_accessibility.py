@@ -97,7 +97,7 @@ def test_no_page_has_a_serious_violation(browser, full, axe, theme):
     assert found == {}
 
 
-def test_a_thousand_levels_can_be_walked_and_scrolled(browser, collector, make_profile):
+def test_a_thousand_levels_can_be_walked_and_scrolled(browser, becomes, collector, make_profile):
     deep = ";".join(f"m:f{level}" for level in range(1000))
     assert collector.post(make_profile({deep: 5})) == 204
     page = browser.new_page(viewport={"width": 1200, "height": 700})
@@ -107,7 +107,7 @@ def test_a_thousand_levels_can_be_walked_and_scrolled(browser, collector, make_p
     # The strip and the table, when they come, leave the picture less height.
     page.wait_for_selector("#strip canvas")
     shown = "globalThis.flameGraph.visibleFrames().some((frame) => frame.name === 'm:f999')"
-    page.wait_for_function(f"(globalThis.flameGraph.reveal(1000), {shown})")
+    becomes(page, f"(globalThis.flameGraph.reveal(1000), {shown})")
     assert page.evaluate("document.querySelector('.kb-canvas').height") < 3000
     page.close()
 
