@@ -60,7 +60,7 @@ def test_store_holds_no_secret(tokens, tmp_path):
     assert tokens.aws_secret(key_id) == aws_secret
     with closing(sqlite3.connect(tmp_path / "kibitz.sqlite")) as connection:
         dump = "\n".join(connection.iterdump())
-    assert secret.rpartition("_")[2] not in dump
+    assert secret.split("_", 2)[2] not in dump  # the random part may hold a "_" of its own
     assert aws_secret not in dump
     assert key_id in dump
 
