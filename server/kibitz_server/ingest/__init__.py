@@ -88,6 +88,11 @@ def bounded(profile: Profile) -> Profile:
     return profile
 
 
+def readable(text: str) -> str:
+    """The text with "?" for halves of surrogate pairs: Python names bytes of a path that are no UTF-8 so."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def inflate(body: bytes, limit: int = MAX_BODY_BYTES) -> bytes:
     """A gzip body inflated, all its members together at most ``limit`` bytes; a body that is not gzip as it is."""
     if not body.startswith(_GZIP_MAGIC):

@@ -19,7 +19,16 @@ from kibitz_agent.profile import (
     Profile,
     ProfileBuilder,
 )
-from kibitz_server.ingest import MAX_BODY_BYTES, IngestError, TooLargeError, built, inflate, json_tree, leaves
+from kibitz_server.ingest import (
+    MAX_BODY_BYTES,
+    IngestError,
+    TooLargeError,
+    built,
+    inflate,
+    json_tree,
+    leaves,
+    readable,
+)
 
 _ROOT = "callgraph"
 _MAX_NODES = 1_000_000
@@ -63,7 +72,7 @@ def _profile(document: Mapping[str, Any], start_ns: int, end_ns: int) -> Profile
             if not isinstance(child, dict):
                 raise IngestError(f"callgraph: {name[:80]!r} is no object")
             place = builder.node(
-                parent, builder.frame(_readable(name[:_MAX_NAME]), _file(child)), _line(child)
+                parent, builder.frame(readable(name[:_MAX_NAME]), _file(child)), _line(child)
             )
             if builder.node_count > _MAX_NODES:
                 raise TooLargeError(f"callgraph: more than {_MAX_NODES} nodes")
@@ -83,12 +92,7 @@ def _children(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _file(node: Mapping[str, Any]) -> str:
     file = node.get("file", "")
-    return _readable(file[:_MAX_NAME]) if isinstance(file, str) else ""
-
-
-def _readable(text: str) -> str:
-    """The text with "?" for halves of surrogate pairs: Python names bytes of a path that are no UTF-8 so."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return readable(file[:_MAX_NAME]) if isinstance(file, str) else ""
 
 
 def _line(node: Mapping[str, Any]) -> int:
