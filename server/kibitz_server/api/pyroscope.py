@@ -9,10 +9,10 @@ from dataclasses import replace
 from flask import Blueprint, Response, current_app, request
 
 from kibitz_agent.profile import Labels, Profile
-from kibitz_server.api import ApiError, validation_error
+from kibitz_server.api import ApiError, pyroscope_body, validation_error
 from kibitz_server.api.aws import agents
 from kibitz_server.api.aws.collector import Collector
-from kibitz_server.ingest import IngestError, TooLargeError, collapsed, inflate, pprof
+from kibitz_server.ingest import IngestError, TooLargeError, inflate, pprof
 from kibitz_server.ingest.protobuf import fields
 
 api = Blueprint("pyroscope", __name__)
@@ -20,11 +20,8 @@ api = Blueprint("pyroscope", __name__)
 _NAME = re.compile(r"([^{}]{1,1024})(?:\{([^{}]{0,8192})\})?")
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME, _MOST_LABELS, _LONGEST_LABEL = 255, 30, 1024
-_MOST_RATE_HZ = 1_000_000
 _MOST_PROFILES = 256
 _LATEST_S = 253_402_300_799
-FORMATS = ("folded", "groups", "lines", "trie", "tree", "pprof")
-_OWN_TYPE = "binary/octet-stream+"
 
 
 @api.post("/ingest")
@@ -38,12 +35,14 @@ def ingest() -> tuple[str, int]:
     if not collector.auto_create:
         collector.group(group)
     try:
-        body = _body()
-        profile = _decoded(body)
+        pushed = pyroscope_body.pushed()
+        profile = pyroscope_body.decoded(pushed)
     except TooLargeError as error:
         raise ApiError("ValidationException", 413, str(error)) from error
     except IngestError as error:
         raise validation_error(str(error)) from error
+    if not profile.value_types:  # a first profile of counters: the next one will say what its period added
+        return "", 200
     header = replace(
         profile.header,
         group=group,
@@ -55,7 +54,7 @@ def ingest() -> tuple[str, int]:
     profile = agents.timed(_labelled(profile.with_header(header), labels), collector.clock())
     # Without a time of its own it cannot be told from the next one of the same stacks: then it is no retry.
     told = b"" if request.args.get("until") else f"{end}".encode()
-    token = hashlib.sha256(request.query_string + b"\0" + told + body).hexdigest()
+    token = hashlib.sha256(request.query_string + b"\0" + told + b"\0".join(pushed.parts())).hexdigest()
     agents.keep(collector, group, profile, token, "pyroscope")
     return "", 200
 
@@ -149,45 +148,6 @@ def _seconds(name: str) -> float:
     while value > _LATEST_S / 10:  # later than the year 2770: a smaller unit was meant
         value /= 1000
     return value
-
-
-def _body() -> bytes:
-    if request.mimetype == "multipart/form-data":
-        upload = request.files.get("profile")
-        if upload is None:
-            raise IngestError("expected a file called 'profile' in the form")
-        content: bytes = upload.read()
-        return content
-    body = request.get_data(cache=False)
-    return inflate(body) if request.headers.get("Content-Encoding", "").lower() == "gzip" else body
-
-
-def _decoded(body: bytes) -> Profile:
-    form, rate = _format(), request.args.get("sampleRate", "100")
-    if not rate.isascii() or not rate.isdigit() or not 1 <= int(rate[:9]) <= _MOST_RATE_HZ:
-        raise IngestError(f"sampleRate: expected 1 to {_MOST_RATE_HZ}, found {rate[:40]!r}")
-    units = request.args.get("units") or "samples"
-    if units not in collapsed.UNITS:
-        raise IngestError(f"units: expected one of {', '.join(collapsed.UNITS)}, found {units[:40]!r}")
-    rate_hz, kind = int(rate), collapsed.UNITS[units]
-    match form:
-        case "pprof":
-            return pprof.decode(body)
-        case "trie":
-            return collapsed.decode_trie(body, rate_hz, kind)
-        case "tree":
-            return collapsed.decode_tree(body, rate_hz, kind)
-        case "folded" | "groups" | "lines":
-            return collapsed.decode(body, rate_hz, counted=form != "lines", kind=kind)
-    raise ApiError("ValidationException", 415, f"format {form[:40]!r}: expected one of {', '.join(FORMATS)}")
-
-
-def _format() -> str:
-    """What the question says, else what the content type does: older agents of Pyroscope's say only that."""
-    named = request.args.get("format")
-    if not named and request.mimetype.startswith(_OWN_TYPE):
-        named = request.mimetype.removeprefix(_OWN_TYPE)
-    return named or ("pprof" if request.mimetype == "multipart/form-data" else "folded")
 
 
 def _labelled(profile: Profile, labels: Labels) -> Profile:
