@@ -172,11 +172,24 @@ def unpack(
     header_size, body = _inflate(data, limits, deflate)
     try:
         header = json.loads(body[:header_size])
+        if b"\\ud" in body[:header_size].lower():
+            header = _readable(header)
     except (ValueError, RecursionError) as error:
         raise WireError(f"header: not JSON ({error.__class__.__name__})") from error
     if not isinstance(header, dict):
         raise WireError(f"header: expected an object, found {type(header).__name__}")
     return header, _slices(header, memoryview(body)[header_size:], limits)
+
+
+def _readable(value: Any) -> Any:
+    """A JSON value with "?" for halves of surrogate pairs in its texts: paths that are no UTF-8 hold such, pages cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    return value
 
 
 def _inflate(data: bytes, limits: Limits, deflate: Deflate) -> tuple[int, bytes]:

@@ -336,3 +336,10 @@ def test_altered_column_is_refused_or_gives_a_profile_that_can_be_walked(column:
 
 def test_content_type_is_the_documented_one():
     assert CONTENT_TYPE == "application/x-kibitz-profile"
+
+
+def test_texts_of_the_header_that_no_page_could_show_are_made_readable():
+    told = {"host": {"name": "\ud800x", "emoji": "\U0001f600"}, "blobs": {"src/\udcff.py": "0" * 40}}
+    header = decode(encode(simple().with_header(Header(**told)))).header
+    assert header.host == {"name": "?x", "emoji": "\U0001f600"}
+    assert header.blobs == {"src/?.py": "0" * 40}

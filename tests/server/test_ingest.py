@@ -11,9 +11,11 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.server.recordings import Recording
 
 from kibitz_agent import wire
 from kibitz_agent.exporters import pprof as pprof_writer
+from kibitz_agent.exporters import speedscope as speedscope_writer
 from kibitz_agent.profile import Frame, Header, ProfileBuilder
 from kibitz_server.ingest import (
     MAX_SUM,
@@ -25,10 +27,12 @@ from kibitz_server.ingest import (
     collapsed,
     decoder_for,
     inflate,
+    jfr,
     json_tree,
     kibitz,
     leaves,
     pprof,
+    speedscope,
 )
 from kibitz_server.ingest.deflate import fastest
 
@@ -46,10 +50,18 @@ def aws_body(**changes):
     return json.dumps(document).encode()
 
 
+def recorded():
+    recording = Recording()
+    recording.sample(recording.stack("m/Main.main", "m/Main.run"))
+    return recording.build()
+
+
 BODIES = {
     "kibitz": (kibitz.decode, wire.encode(sample_profile())),
     "pprof": (pprof.decode, pprof_writer.encode(sample_profile())),
     "aws": (aws.decode, aws_body()),
+    "speedscope": (speedscope.decode, speedscope_writer.encode(sample_profile())),
+    "jfr": (jfr.decode, recorded()),
 }
 
 
@@ -237,6 +249,13 @@ def test_values_that_add_up_to_too_much_are_refused_with_their_name():
     assert bounded(builder.build()).total() == 1
     builder.add_stack([Frame("b")], (1, 8, 0))
     with pytest.raises(IngestError, match="wall"):
+        bounded(builder.build())
+
+
+def test_values_less_than_nothing_are_refused_with_their_name():
+    builder = ProfileBuilder()
+    builder.add_stack([Frame("a")], (5, 0, -1))
+    with pytest.raises(IngestError, match="'cpu' is less than nothing"):
         bounded(builder.build())
 
 

@@ -73,7 +73,7 @@ def built(builder: ProfileBuilder, header: Header | None = None) -> Profile:
 def bounded(profile: Profile) -> Profile:
     """The profile, if its values are numbers to count with and its header's texts can be written.
 
-    `IngestError` where values add up to more than `MAX_SUM`, or JSON's escapes made half a character.
+    `IngestError` where one is less than nothing, they add up to more than `MAX_SUM`, or JSON's escapes made half a character.
     """
     header = profile.header
     try:
@@ -81,7 +81,14 @@ def bounded(profile: Profile) -> Profile:
     except UnicodeEncodeError as error:
         raise IngestError("a text of the header is no Unicode: half of a surrogate pair") from error
     for kind, column in zip(profile.value_types, profile.values, strict=True):
-        if len(column) and np.abs(np.frombuffer(column, np.int64).astype(np.float64)).sum() > MAX_SUM:
+        if not len(column):
+            continue
+        values = np.frombuffer(column, np.int64)
+        if np.minimum.reduce(values) < 0:
+            raise IngestError(
+                f"a value of {kind.name[:40]!r} is less than nothing: the difference of two profiles?"
+            )
+        if np.add.reduce(values, dtype=np.float64) > MAX_SUM:
             raise IngestError(
                 f"the values of {kind.name[:40]!r} add up to more than {MAX_SUM} {kind.unit[:40]}"
             )
