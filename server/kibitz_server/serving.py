@@ -19,6 +19,7 @@ from kibitz_server.auth.tokens import Token, Tokens, read_key
 from kibitz_server.balance import Balance, Turns
 from kibitz_server.channels.delivery import Announcer
 from kibitz_server.config import STORE_FILE, Config, ConfigError
+from kibitz_server.drain import drain
 from kibitz_server.jobs import Jobs
 from kibitz_server.metrics import Metrics
 from kibitz_server.stop_signal import StopSignal
@@ -95,7 +96,7 @@ def _serve(config: Config, listener: socket.socket, number: int, together: Toget
             if number == 0:
                 sys.stderr.write("kibitz serve: stopping\n")
         finally:
-            # No new connections; what has been asked already is answered.
+            drain(server, stop.map, _DRAIN_S)
             server.task_dispatcher.shutdown(cancel_pending=False, timeout=_DRAIN_S)
             server.close()
             jobs.stop()
