@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from kibitz_agent.calltree import CallTree
 from kibitz_agent.native_calls import CALLS
 from kibitz_agent.profile import (
+    COLLECTION,
     GIL,
     NO_PARENT,
     RUNNING,
@@ -37,12 +38,15 @@ MAX_STACK_DEPTH = "MaxStackDepth"
 _MAX_NAMES = 256
 _OTHER_THREADS = "(other threads)"
 
-_LabelKey = tuple[str, bool, int, int, bool]
+_LabelKey = tuple[str, bool, int, int, bool, bool]
+_COLLECTS = 5  # the place in a key
 _Samples = dict[tuple[int, int], list[int]]
 
 # A (node, labels) tuple, the list of three values and the integers in it that no one shares.
 _SAMPLE_OBJECT_BYTES = sys.getsizeof((0, 0)) + sys.getsizeof([0, 0, 0]) + 40 + 3 * sys.getsizeof(1 << 40)
-_LABELS_OBJECT_BYTES = sys.getsizeof(("", True, 0, 0, False)) + sys.getsizeof("Thread-1000 (worker)") + 24
+_LABELS_OBJECT_BYTES = (
+    sys.getsizeof(("", True, 0, 0, False, False)) + sys.getsizeof("Thread-1000 (worker)") + 24
+)
 
 
 @dataclass(slots=True)
@@ -73,6 +77,8 @@ class Batch:
                 label_sets[key] = label_set
             called = self.tree.called(node, CALLS.names)
             at = builder.node(nodes[node], builder.frame(called)) if called else nodes[node]
+            if self.label_keys[labels][_COLLECTS]:
+                at = builder.node(at, builder.frame(COLLECTION))
             builder.add(at, values, label_set)
         self._pour_aside(builder)
         return builder.build(header)
@@ -157,6 +163,7 @@ class Aggregator:
                 run.cut,
                 run.tags,
                 run.waits_for_gil,
+                run.collects,
             )
             labels = label_keys.setdefault(label_key, len(label_keys))
             held = samples.get((run.node, labels))
@@ -179,7 +186,7 @@ class Aggregator:
 
 
 def _labels(key: _LabelKey, kind: str, name: str) -> dict[str, str]:
-    thread, running, cut, tags, waits_for_gil = key
+    thread, running, cut, tags, waits_for_gil, _ = key
     labels = {kind: name} if kind else {}
     labels |= dict(REGISTRY.labels(tags))
     labels |= {THREAD_STATE: RUNNING if running else WAITING}

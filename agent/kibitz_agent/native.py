@@ -31,9 +31,9 @@ FAIR_VARIABLE = "KIBITZ_FAIR_SAMPLING"
 """Environment variable: ``python`` or ``native`` for that one only, otherwise the native one where it works."""
 
 # What this module understands of the extension: see KB_LAYOUT in module.c.
-_LAYOUT = 3
+_LAYOUT = 4
 _NO_PARENT = 0xFFFFFFFF
-_RUNNING, _HOLDER, _DEPTH_SHIFT = 1, 2, 2
+_RUNNING, _HOLDER, _COLLECTING, _DEPTH_SHIFT = 1, 2, 4, 3
 _SAMPLE = struct.Struct("=IIIIQQII")
 _NODE = struct.Struct("=IIi")
 _CROWDED_ROOM = 0.3
@@ -147,7 +147,10 @@ class NativeSampler:
         for node, thread, state, count, wall_ns, cpu_ns, tags, _ in rows:
             running, holder, cut = bool(state & _RUNNING), bool(state & _HOLDER), state >> _DEPTH_SHIFT
             waits = not running and not holder and node in asking
-            runs.append(Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns, tags, waits))
+            collects = bool(state & _COLLECTING)
+            runs.append(
+                Run(names[thread], node_of[node], cut, running, count, wall_ns, cpu_ns, tags, waits, collects)
+            )
         return tree, runs
 
     def _meet(self, threads: list[tuple[int, int]]) -> None:

@@ -51,6 +51,9 @@ TASK = "task"
 GREENLET = "greenlet"
 """Label ``greenlet=name``: gevent's greenlet, as the host named it, else the function that it runs."""
 
+COLLECTION = "<garbage collection>"
+"""What a thread that was collecting garbage did below its innermost function, as the native sampler sees it."""
+
 RUNNING = "running"
 WAITING = "waiting"
 

@@ -31,7 +31,7 @@ class Run(NamedTuple):
     ``node`` is an index into the sampler's tree. ``cut``: the stack's whole depth if it was deeper than allowed,
     else 0. ``wall_ns`` and ``cpu_ns`` are what passed and what the thread used over these ticks.
     ``tags``: the number of a set in `tags.REGISTRY`. ``waits_for_gil``: it could have run, but another thread held the
-    interpreter's lock; only a sampler that does not take the lock itself can tell.
+    interpreter's lock; ``collects``: it was collecting garbage. Only a sampler that does not take the lock can tell.
     """
 
     thread: str
@@ -43,6 +43,7 @@ class Run(NamedTuple):
     cpu_ns: int
     tags: int = 0
     waits_for_gil: bool = False
+    collects: bool = False
 
 
 class Tally(NamedTuple):

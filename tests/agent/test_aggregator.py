@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kibitz_agent.aggregator import MAX_STACK_DEPTH, Aggregator
 from kibitz_agent.calltree import CallTree
-from kibitz_agent.profile import Header, check
+from kibitz_agent.profile import COLLECTION, Header, check
 from kibitz_agent.sampler import AskedSampler, Run
 
 
@@ -59,6 +59,16 @@ def test_thread_without_a_name_has_no_thread_label():
     assert [dict(labels) for _, labels, _ in aggregator.cut().profile(Header()).stacks()] == [
         {"state": "running"}
     ]
+
+
+def test_garbage_collection_stands_below_the_function_that_it_interrupted():
+    script = Script()
+    aggregator = Aggregator(script)
+    script.run(ticks=3)
+    script.runs.append(Run("main", script.node, 0, True, 2, 20, 8, collects=True))
+    found = {frames[-1].name: values for frames, _, values in aggregator.cut().profile(Header()).stacks()}
+    assert found.pop(COLLECTION) == (2, 20, 8)
+    assert list(found.values()) == [(3, 30, 12)]
 
 
 def test_cut_stack_is_labelled_and_named_in_the_limits():

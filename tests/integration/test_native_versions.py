@@ -62,6 +62,24 @@ def test_no_stack_is_torn_while_everything_churns(
     assert int(found[1]) > 1000
 
 
+@pytest.mark.parametrize("minor", [11, 12, 13, 14])
+def test_samples_say_who_collects_garbage(
+    minor: int, root: Path, tmp_path: Path, interpreter: Callable[[int], str], need: Callable[[str], str]
+) -> None:
+    need("cc")
+    program = interpreter(minor)
+    built(program, root, tmp_path)
+    done = subprocess.run(
+        [program, str(root / "tests" / "targets" / "native" / "collecting.py")],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    collecting, computing = map(float, done.stdout.split())
+    assert collecting > 0.9
+    assert computing == 0
+
+
 def test_address_and_undefined_behaviour_sanitizers_find_nothing(
     root: Path, tmp_path: Path, interpreter: Callable[[int], str], need: Callable[[str], str]
 ) -> None:

@@ -131,6 +131,11 @@ static inline PyThreadState *kb_gil_holder(PyInterpreterState *interpreter) {
 #endif
 }
 
+/* Whether the holder of the GIL is collecting garbage. */
+static inline bool kb_collecting(const PyInterpreterState *interpreter) {
+    return __atomic_load_n(&interpreter->gc.collecting, __ATOMIC_RELAXED) != 0;
+}
+
 static inline bool kb_finalizing(void) {
 #if PY_VERSION_HEX >= 0x030d0000
     return Py_IsFinalizing();

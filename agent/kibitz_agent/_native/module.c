@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Of what drain() returns. Grows with every change, so that an extension that was built before is noticed. */
-#define KB_LAYOUT 3
+#define KB_LAYOUT 4
 
 static kb_sampler *active; /* only touched with the GIL, or in the fork hooks */
 static bool fork_hooks;
@@ -252,7 +252,8 @@ PyDoc_STRVAR(drain_doc,
              "drain() -> (nodes, samples, codes, threads)\n--\n\n"
              "What was seen since the last drain, and forget it. `nodes`: bytes, rows of (parent u32, code u32, offset i32),\n"
              "parent 2**32-1 for a root. `samples`: bytes, rows of (node u32, thread u32, state u32, count u32, wall ns u64,\n"
-             "cpu ns u64, tags u32, 0 u32); state: 1 if running, plus 2 if it held the GIL, plus four times the whole depth of a stack that was cut. `codes`: pairs of a code\n"
+             "cpu ns u64, tags u32, 0 u32); state: 1 if running, plus 2 if it held the GIL, plus 4 if it was collecting\n"
+             "garbage, plus eight times the whole depth of a stack that was cut. `codes`: pairs of a code\n"
              "object, or (name, file, first line, line table, size in bytes) of one that may be gone; and the id of the\n"
              "globals it ran with. `threads`: (ident, native id).");
 

@@ -12,7 +12,7 @@ typedef struct {
     kb_thread *thread;
     uint64_t cpu_ns; /* read before the copies, so that whatever runs after them shows at the next tick */
     uint64_t sample_cpu_ns;
-    bool holder;
+    uint32_t holds; /* KB_STATE_HOLDER, KB_STATE_COLLECTING or neither */
     kb_copy_of_stack first, second;
 } candidate;
 
@@ -85,8 +85,8 @@ static uint32_t intern(kb_sampler *sampler, kb_thread *thread, const kb_link *li
 /* A sample stands for the time since the last tick. If the thread was on a processor at this very instant, it stands for
  * as much CPU time too: unbiased, where the clock's growth since the last tick would bill a short sleep for the work
  * before it. Draining scales these to the CPU time that the thread's clock really shows. */
-static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, uint64_t cpu_ns, bool holder) {
-    uint32_t state = (cpu_ns ? KB_STATE_RUNNING : KB_STATE_WAITING) | (holder ? KB_STATE_HOLDER : 0);
+static void count(kb_sampler *sampler, kb_thread *thread, uint64_t wall_ns, uint64_t cpu_ns, uint32_t holds) {
+    uint32_t state = (cpu_ns ? KB_STATE_RUNNING : KB_STATE_WAITING) | holds;
     kb_sample *sample = kb_trie_sample(&sampler->trie, thread->node, (uint32_t)(thread - sampler->threads.threads),
                                        state | thread->cut << KB_STATE_DEPTH, thread->tags);
     if (!sample) {
@@ -170,6 +170,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
     sampler->arena.used = 0;
     uint64_t wall_ns = sampler->last_tick_ns;
     const PyThreadState *holder = kb_gil_holder(sampler->interpreter);
+    uint32_t held = KB_STATE_HOLDER | (kb_collecting(sampler->interpreter) ? KB_STATE_COLLECTING : 0);
     for (PyThreadState *ts = kb_thread_head(sampler->interpreter); ts; ts = ts->next) {
         if (kb_threads_skips(&sampler->threads, ts->native_thread_id)) continue;
         kb_thread *thread = kb_threads_find(&sampler->threads, ts);
@@ -183,7 +184,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
             thread->epoch == sampler->codes.epoch) {
             thread->tick = tick; /* it has not run since: its stack is what it was */
             sampler->counters.reused++;
-            count(sampler, thread, wall_ns, 0, ts == holder);
+            count(sampler, thread, wall_ns, 0, ts == holder ? held : 0);
             continue;
         }
         if (taken == BATCH) {
@@ -194,11 +195,11 @@ static int pass(kb_sampler *sampler, bool last_pass) {
         c->thread = thread;
         c->cpu_ns = cpu_ns;
         c->sample_cpu_ns = 0;
-        c->holder = ts == holder;
+        c->holds = ts == holder ? held : 0;
         uintptr_t probed = kb_stack_probe(ts, &sampler->quality), *root = &thread->root_chunk;
         int seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->first, &sampler->quality);
         if (seen > 0) seen = kb_stack_copy(ts, probed, root, &sampler->arena, &c->second, &sampler->quality);
-        if (seen == 1) c->sample_cpu_ns = cpu_of_sample(thread, cpu_ns, wall_ns, c->holder);
+        if (seen == 1) c->sample_cpu_ns = cpu_of_sample(thread, cpu_ns, wall_ns, c->holds != 0);
         if (seen == 0) { /* alive, but in no Python code */
             thread->tick = tick;
             thread->cpu_ns = cpu_ns;
@@ -233,7 +234,7 @@ static int pass(kb_sampler *sampler, bool last_pass) {
         if (thread->unexplained_ns < least_ns) thread->unexplained_ns = least_ns;
         thread->tick = tick;
         thread->cpu_ns = cpu_ns;
-        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].sample_cpu_ns, batch[i].holder);
+        if (thread->node != KB_NO_NODE) count(sampler, thread, wall_ns, batch[i].sample_cpu_ns, batch[i].holds);
     }
     return left;
 }

@@ -7,7 +7,8 @@
 #define KB_STATE_WAITING 0u
 #define KB_STATE_RUNNING 1u
 #define KB_STATE_HOLDER 2u /* added: the thread held the GIL */
-#define KB_STATE_DEPTH 2u  /* above these bits: the whole depth of a stack that was cut at the limit, else 0 */
+#define KB_STATE_COLLECTING 4u /* added: it was collecting garbage */
+#define KB_STATE_DEPTH 3u /* above these bits: the whole depth of a stack that was cut at the limit, else 0 */
 
 #define KB_CACHED_LINKS 192 /* root-side links whose nodes are remembered: deeper ones are looked up again */
 
