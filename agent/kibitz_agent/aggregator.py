@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kibitz_agent.calltree import CallTree
-from kibitz_agent.native_calls import CALLS
+from kibitz_agent.native_calls import CALLS, is_wanted
 from kibitz_agent.profile import (
     COLLECTION,
     GIL,
@@ -65,6 +65,7 @@ class Batch:
         builder = ProfileBuilder()
         nodes = self.tree.pour(builder)
         belongs_to = self.tree.outermost({} if self.aside is None else self.aside.names)
+        names = CALLS.names if sys.version_info >= (3, 12) or not is_wanted() else self.tree.call_sites()
         label_sets: dict[tuple[int, tuple[str, str]], int] = {}
         for (node, labels), values in self.samples.items():
             # What only launches the program is left out, as the agent's own threads are.
@@ -75,7 +76,7 @@ class Batch:
             if label_set is None:
                 label_set = builder.label_set(_labels(self.label_keys[labels], *belongs_to[node]))
                 label_sets[key] = label_set
-            called = self.tree.called(node, CALLS.names)
+            called = self.tree.called(node, names)
             at = builder.node(nodes[node], builder.frame(called)) if called else nodes[node]
             if self.label_keys[labels][_COLLECTS]:
                 at = builder.node(at, builder.frame(COLLECTION))

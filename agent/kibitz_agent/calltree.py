@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType, FrameType
+from typing import Protocol
 
 from kibitz_agent.profile import NO_PARENT, TASK, ProfileBuilder
 
@@ -27,6 +28,14 @@ _OWN = ("kibitz_agent.profiler", "kibitz_agent.starting", "kibitz_agent.autostar
 # Measured with sys.getsizeof on 64-bit CPython: a (parent, address) tuple and the integers in it that no one shares.
 _NODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
 _CODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
+
+
+class CallNames(Protocol):
+    """Names of what is called in C, by the address of the call."""
+
+    def get(self, address: int, default: str, /) -> str:
+        """The name, or the default."""
+        ...
 
 
 class CallTree:
@@ -123,7 +132,13 @@ class CallTree:
             poured.append(builder.node(poured[self._parents[node]], function.frame, line))
         return poured
 
-    def called(self, node: int, names: Mapping[int, str]) -> str:
+    def call_sites(self) -> CallNames:
+        """What its places call in C, where the interpreter does not tell."""
+        from kibitz_agent.call_sites import CallSites
+
+        return CallSites(self._codes)
+
+    def called(self, node: int, names: CallNames) -> str:
         """What a sample at this node was calling in C, if ``names`` knows it by the address of the call."""
         return names.get(self._addresses[node], "")
 

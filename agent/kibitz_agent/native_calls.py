@@ -4,7 +4,9 @@ Since CPython 3.12 `sys.monitoring` tells of a call when it is made. Only functi
 and of each place in them the first call only: after it the interpreter takes the hook out, and the place costs what it
 always did. A place that calls now this and now that is named after what it called first.
 
-``KIBITZ_NATIVE_CALLS=0`` leaves it out; so does a host in which both of the tool ids that are free for all are taken.
+CPython 3.11 tells nothing: there `call_sites` reads from the bytecode what it can.
+
+``KIBITZ_NATIVE_CALLS=0`` leaves both out. A host in which both of the tool ids that are free for all are taken is told nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ _MOST_NAMED = 20_000
 _TOOL_IDS = (4, 3)
 _DESCRIPTORS = frozenset({MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType})
 _BOUND = frozenset({BuiltinFunctionType, MethodWrapperType})
-_ON_HEAP = 1 << 9
+_IMMUTABLE, _ON_HEAP = 1 << 8, 1 << 9
+
+
+def is_wanted() -> bool:
+    """Whether the user has not left it out."""
+    return os.environ.get(VARIABLE, "1").lower() not in ("0", "false", "no", "off")
 
 
 class NativeCalls:
@@ -64,11 +71,7 @@ class NativeCalls:
 
     def _begin(self) -> bool:
         monitoring: Any = getattr(sys, "monitoring", None)
-        if (
-            self._refused
-            or monitoring is None
-            or os.environ.get(VARIABLE, "1").lower() in ("0", "false", "no", "off")
-        ):
+        if self._refused or monitoring is None or not is_wanted():
             self._refused = True
             return False
         for tool in _TOOL_IDS:
@@ -86,15 +89,26 @@ class NativeCalls:
     def _called(self, code: CodeType, offset: int, function: object, argument: object) -> object:
         """The interpreter's word, on the host's thread: kept to a look at the type and a name."""
         del argument
-        kind = type(function)
-        if len(self.names) < _MOST_NAMED and (
-            kind in _BOUND or kind in _DESCRIPTORS or (kind is type and not function.__flags__ & _ON_HEAP)  # type: ignore[attr-defined]
-        ):
-            try:
-                self.names.setdefault(id(code) + offset, _name(function, kind))
-            except Exception:
-                return sys.monitoring.DISABLE  # type: ignore[attr-defined,no-any-return,unused-ignore]
+        if len(self.names) < _MOST_NAMED and (name := name_of(function)):
+            self.names.setdefault(id(code) + offset, name)
         return sys.monitoring.DISABLE  # type: ignore[attr-defined,no-any-return,unused-ignore]
+
+
+def name_of(function: object) -> str:
+    """``module:name`` of what is written in C, "" of anything else; only types are looked at, and names."""
+    kind = type(function)
+    if kind in _BOUND or kind in _DESCRIPTORS or (kind is type and _is_of_c(function)):
+        try:
+            return _name(function, kind)
+        except Exception:
+            return ""
+    return ""
+
+
+def _is_of_c(function: Any) -> bool:
+    """Whether a class is one of C's: not made at run time, or at least not to be changed."""
+    flags: int = function.__flags__
+    return not flags & _ON_HEAP or bool(flags & _IMMUTABLE)
 
 
 def _name(function: Any, kind: type) -> str:

@@ -136,9 +136,10 @@ def test_sample_at_a_named_call_ends_in_what_was_called(monkeypatch: pytest.Monk
     frame = sys._getframe()
     tree = CallTree()
     node, _ = tree.walk(frame, 100)
-    called = Batch(tree, {(node, 0): [5, 50, 0]}, (("main", True, 0, 0, False),), 5)
+    called = Batch(tree, {(node, 0): [5, 50, 0]}, (("main", True, 0, 0, False, False),), 5)
     # The address is of the instruction that ran when the tree met the frame.
     monkeypatch.setitem(CALLS.names, tree._addresses[node], "zlib:compress")
+    monkeypatch.setattr(CallTree, "call_sites", lambda _: CALLS.names)
     ((frames, _, values),) = called.profile(Header()).stacks()
     assert [frame.name.rpartition(":")[2] for frame in frames[-2:]] == [frame.f_code.co_qualname, "compress"]
     assert values[0] == 5

@@ -58,7 +58,7 @@ def sampled(function, path, most_s):
 def main():
     program, out = Path(sys.argv[1]), Path(sys.argv[2])
     spec = spec_from_file_location(program.stem + "_program", program)
-    module = module_from_spec(spec)
+    module = sys.modules[spec.name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in ("wasteful", "repaired"):
         sampled(getattr(module, name), out / f"{name}.kibitz", float(sys.argv[3]))
