@@ -125,6 +125,28 @@ def add(store: Store, group: str, channel: Channel) -> None:
         raise ChannelError(f"no profiling group {group}")
 
 
+def sign_anew(store: Store, group: str, identity: str, secret: str = "") -> str:
+    """Give a webhook a secret, a new one where none is given; returns it. `ChannelError` if there is no such webhook.
+
+    Messages are signed with it from now on, also by a collector that is running.
+    """
+    if secret and len(secret) < LEAST_SECRET:
+        raise ChannelError(f"secret: expected {LEAST_SECRET} or more characters")
+    chosen = secret or secrets.token_urlsafe(32)
+
+    def change(document: Mapping[str, Any]) -> Mapping[str, Any]:
+        rows = document.get("channels", [])
+        signed = {known.id for known in listed(document) if known.kind == WEBHOOK}
+        if identity not in signed:
+            raise ChannelError(f"no webhook {identity}")
+        return {
+            "channels": [known | {"secret": chosen} if known["id"] == identity else known for known in rows]
+        }
+
+    store.change_document(group, DOCUMENT, change)
+    return chosen
+
+
 def remove(store: Store, group: str, identity: str) -> bool:
     """Remove a channel; False if there is none of that id."""
     found = False

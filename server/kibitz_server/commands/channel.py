@@ -6,6 +6,7 @@
   kibitz channel add --group shop --kind sns arn:aws:sns:eu-west-1:123456789012:anomalies
   kibitz channel list --group shop
   kibitz channel test --group shop ID
+  kibitz channel sign --group shop ID         gives a webhook a new secret, printed once: one added through AWS's API has none you know
   kibitz channel remove --group shop ID
 
 An address that is itself a secret (Slack's are) is better given in a file than on a command line, which others can see.
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     from kibitz_server.config import default_data_dir
 
-    parser.add_argument("action", choices=("add", "list", "remove", "test"))
+    parser.add_argument("action", choices=("add", "list", "remove", "sign", "test"))
     parser.add_argument("target", nargs="?", default="", help="an address to add, or a channel's id")
     parser.add_argument("--group", required=True, help="the profiling group")
     parser.add_argument("--kind", choices=KINDS, default="webhook", help="of the channel (default webhook)")
@@ -77,8 +78,8 @@ def _act(args: argparse.Namespace, store: Store) -> int:
 
     from kibitz_server import channels
 
+    secret = args.secret_file.read_text().strip() if args.secret_file else ""
     if args.action == "add":
-        secret = args.secret_file.read_text().strip() if args.secret_file else ""
         channel = channels.created(args.kind, args.target, secret, time.time())
         channels.add(store, args.group, channel)
         print(channel.id)
@@ -94,6 +95,11 @@ def _act(args: argparse.Namespace, store: Store) -> int:
     if chosen is None:
         sys.stderr.write(f"kibitz channel {args.action}: no channel {args.target}\n")
         return 1
+    if args.action == "sign":
+        made = channels.sign_anew(store, args.group, chosen.id, secret)
+        if not secret:
+            print(f"secret {made}")
+        return 0
     if args.action == "remove":
         channels.remove(store, args.group, chosen.id)
         return 0

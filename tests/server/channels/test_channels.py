@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from kibitz_server import channels
 from kibitz_server.app import create_app
-from kibitz_server.channels import ChannelError, created, listed
+from kibitz_server.channels import ChannelError, created, listed, message
 from kibitz_server.commands import channel as command
 from kibitz_server.config import STORE_FILE, Config
 from kibitz_server.store.sql import open_sqlite
@@ -27,6 +29,42 @@ def test_a_channel_that_cannot_be_is_refused(kind: str, uri: str) -> None:
         created(kind, uri)
 
 
+def commanded(capsys: pytest.CaptureFixture[str], data: Path, *words: str) -> tuple[int, str, str]:
+    """Run ``kibitz channel``: its exit code, output and errors."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    code = command.run(parser.parse_args([*words, "--group", "shop", "--data", str(data)]))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_command_gives_a_webhook_another_secret(
+    tmp_path: Path, hooks: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIBITZ_CHANNEL_HOSTS", "127.0.0.1")
+    store = open_sqlite(str(tmp_path / STORE_FILE))
+    store.create_group("shop", 0.0)
+    webhook, topic = created("webhook", hooks.address), created("sns", "arn:aws:sns:eu-west-1:123456789012:a")
+    for channel in (webhook, topic):
+        channels.add(store, "shop", channel)
+    store.close()
+    kibitz = partial(commanded, capsys, tmp_path)
+    code, out, _ = kibitz("sign", webhook.id)
+    secret = out.removeprefix("secret ").strip()
+    assert (code, len(secret) > 30, secret != webhook.secret) == (0, True, True)
+    assert kibitz("test", webhook.id)[0] == 0
+    _, headers, body = hooks.requests[-1]
+    signed = headers[message.SIGNATURE_HEADER]
+    time_said = int(signed.split(",")[0].removeprefix("t="))
+    assert signed == message.signature(secret, time_said, body)
+    (tmp_path / "own").write_text("a secret of one's own\n")
+    assert kibitz("sign", webhook.id, "--secret-file", str(tmp_path / "own"))[:2] == (0, "")
+    (tmp_path / "short").write_text("short")
+    assert kibitz("sign", webhook.id, "--secret-file", str(tmp_path / "short"))[0] == 2
+    assert kibitz("sign", topic.id)[0] == 2
+    assert kibitz("sign", "nobody")[0] == 1
+
+
 def test_the_command_adds_lists_tries_and_removes(
     tmp_path: Path, hooks: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,15 +72,7 @@ def test_the_command_adds_lists_tries_and_removes(
     store.create_group("shop", 0.0)
     store.close()
 
-    def kibitz(*words: str) -> tuple[int, str, str]:
-        import argparse
-
-        parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
-        code = command.run(parser.parse_args([*words, "--group", "shop", "--data", str(tmp_path)]))
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
+    kibitz = partial(commanded, capsys, tmp_path)
     code, out, _ = kibitz("add", f"{hooks.address}/hook?key=1")
     identity, secret = out.split()[0], out.split()[2]
     assert code == 0
