@@ -1,6 +1,6 @@
 """Mail parsed in pure Python."""
 
-from kibitz_server.recommendations.pattern import Pattern
+from kibitz_server.recommendations.pattern import IMPORTING, Pattern
 
 PATTERN = Pattern(
     id="mail_parser",
@@ -16,6 +16,7 @@ PATTERN = Pattern(
         ("email.parser:*",),
     ),
     threshold=0.05,
+    unless=(IMPORTING, "http.client:parse_headers"),  # an answer's headers are no mail
     matching={"app:main;app:serve;email.feedparser:parse": 60, "app:main;app:serve": 40},
     other={"app:main;app:serve;email.feedparser:parse": 5, "app:main;app:mail_parser": 990},
 )
