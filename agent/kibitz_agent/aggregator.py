@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kibitz_agent.call_sites import CallSites
 from kibitz_agent.calltree import CallTree
 from kibitz_agent.native_calls import CALLS, is_wanted
 from kibitz_agent.profile import (
@@ -39,7 +40,6 @@ _MAX_NAMES = 256
 _OTHER_THREADS = "(other threads)"
 
 _LabelKey = tuple[str, bool, int, int, bool, bool]
-_COLLECTS = 5  # the place in a key
 _Samples = dict[tuple[int, int], list[int]]
 
 # A (node, labels) tuple, the list of three values and the integers in it that no one shares.
@@ -65,7 +65,8 @@ class Batch:
         builder = ProfileBuilder()
         nodes = self.tree.pour(builder)
         belongs_to = self.tree.outermost({} if self.aside is None else self.aside.names)
-        names = CALLS.names if sys.version_info >= (3, 12) or not is_wanted() else self.tree.call_sites()
+        sites = CallSites(self.tree.codes, CALLS.names if sys.version_info >= (3, 12) else None)
+        named = is_wanted()
         label_sets: dict[tuple[int, tuple[str, str]], int] = {}
         for (node, labels), values in self.samples.items():
             # What only launches the program is left out, as the agent's own threads are.
@@ -76,9 +77,10 @@ class Batch:
             if label_set is None:
                 label_set = builder.label_set(_labels(self.label_keys[labels], *belongs_to[node]))
                 label_sets[key] = label_set
-            called = self.tree.called(node, names)
+            _, running, _, _, _, collects = self.label_keys[labels]
+            called = sites.name(self.tree.address(node), running) if named else ""
             at = builder.node(nodes[node], builder.frame(called)) if called else nodes[node]
-            if self.label_keys[labels][_COLLECTS]:
+            if collects:
                 at = builder.node(at, builder.frame(COLLECTION))
             builder.add(at, values, label_set)
         self._pour_aside(builder)

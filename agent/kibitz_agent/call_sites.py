@@ -1,8 +1,9 @@
-"""What is called from where when that is written in C, read from the bytecode: for CPython 3.11, which tells of no calls.
+"""What a sample that ends at an instruction was doing in C: what it calls, an import, the wait for a lock.
 
-A sample that ends at a call ends in what is called. Where that is a name of the module, or a name in a module or class
-that such a name stands for (``time.sleep``, ``sorted``, ``datetime.now``), it is looked up, without running anything; so are
-methods of what a class has just made. What a local variable holds is not known. Later versions tell themselves: see `native_calls`.
+Since 3.12 the interpreter tells what is called: see `native_calls`. For CPython 3.11 it is read from the bytecode. Where the
+callee is a name of the module, or a name in what such a name stands for (``time.sleep``, ``sorted``, ``datetime.now``,
+``PATTERN.search``), it is looked up, without running anything; so are methods of what a class has just made. What a local
+variable holds is not known.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from types import CodeType, ModuleType
 
-from kibitz_agent.native_calls import name_of
+from kibitz_agent.native_calls import is_of_c, name_of
+
+IMPORT = "<import>"
+"""What an import statement does whose module is there already."""
+
+LOCK = "_thread:lock.__enter__"
+"""What a thread waits for at the head of a ``with`` block: nothing else of C's does so."""
 
 _MOST_STEPS = 200
 _UNIT = 2
@@ -23,6 +30,7 @@ _INSTANCE = "()"
 
 _EXTENDED, _CACHE = opcode.EXTENDED_ARG, 0
 _CALL, _PRECALL = opcode.opmap["CALL"], opcode.opmap.get("PRECALL", -1)
+_IMPORT, _WITH = opcode.opmap["IMPORT_NAME"], opcode.opmap.get("BEFORE_WITH", -1)
 _GLOBAL, _NAME = opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]
 _ATTRIBUTES = frozenset({opcode.opmap["LOAD_ATTR"], opcode.opmap.get("LOAD_METHOD", -1)})
 _JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
@@ -33,20 +41,39 @@ _mro_of = type.__dict__["__mro__"].__get__
 
 
 class CallSites:
-    """What a call tree's places call, by address; each is read once. ``codes``: its functions and their modules by id."""
+    """What is done in C at a call tree's places, by address; each is read once.
 
-    def __init__(self, codes: Mapping[int, tuple[CodeType, str]]) -> None:
-        self._codes, self._starts = codes, sorted(codes)
-        self._names: dict[int, str] = {}
+    ``codes``: the tree's functions and their modules by id. ``told``: what the interpreter told of calls, None if it tells nothing.
+    """
 
-    def get(self, address: int, default: str, /) -> str:
-        """The name of what is called there, or the default."""
-        name = self._names.get(address)
+    def __init__(
+        self, codes: Mapping[int, tuple[CodeType, str]], told: Mapping[int, str] | None = None
+    ) -> None:
+        self._codes, self._starts, self._told = codes, sorted(codes), told
+        self._names: dict[tuple[int, bool], str] = {}
+
+    def name(self, address: int, running: bool) -> str:
+        """The name of what a thread does there, running or waiting; "" where it runs Python, or nothing is known."""
+        name = self._names.get((address, running))
         if name is None:
-            start = self._starts[bisect_right(self._starts, address) - 1]
-            code, module = self._codes[start]
-            name = self._names[address] = called_at(code, address - start, module)
-        return name or default
+            name = self._names[address, running] = self._name(address, running)
+        return name
+
+    def _name(self, address: int, running: bool) -> str:
+        start = self._starts[bisect_right(self._starts, address) - 1]
+        code, module = self._codes[start]
+        told = called_at(code, address - start, module) if self._told is None else self._told.get(address, "")
+        return told or done_at(code, address - start, running)
+
+
+def done_at(code: CodeType, offset: int, running: bool) -> str:
+    """What an instruction that calls nothing does in C: `IMPORT`, `LOCK` or ""."""
+    instructions = code.co_code
+    if not 0 <= offset < len(instructions):
+        return ""
+    if instructions[offset] == _IMPORT:
+        return IMPORT
+    return LOCK if instructions[offset] == _WITH and not running else ""
 
 
 def called_at(code: CodeType, offset: int, module: str) -> str:
@@ -141,16 +168,14 @@ def _instruction(instructions: bytes, position: int) -> tuple[int, int]:
 
 
 def _attribute(value: object, name: str) -> object:
-    """A module's or a class's attribute, found without running any code of theirs; else None.
-
-    What a class's instance has is looked up in the class.
-    """
+    """A module's or a class's attribute, or a method of what C made, found without running any code of theirs; else None."""
     if name == _INSTANCE:
         return value if type(value) is type else None
     if type(value) is ModuleType:
         return _dict_of_module(value).get(name)
-    if type(value) is type:
-        for one in _mro_of(value):
+    kind = value if type(value) is type else type(value)
+    if type(value) is type or is_of_c(kind):
+        for one in _mro_of(kind):
             names: Mapping[str, object] = _dict_of_class(one)
             if name in names:
                 return names[name]

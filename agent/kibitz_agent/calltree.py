@@ -12,7 +12,6 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType, FrameType
-from typing import Protocol
 
 from kibitz_agent.profile import NO_PARENT, TASK, ProfileBuilder
 
@@ -28,14 +27,6 @@ _OWN = ("kibitz_agent.profiler", "kibitz_agent.starting", "kibitz_agent.autostar
 # Measured with sys.getsizeof on 64-bit CPython: a (parent, address) tuple and the integers in it that no one shares.
 _NODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
 _CODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
-
-
-class CallNames(Protocol):
-    """Names of what is called in C, by the address of the call."""
-
-    def get(self, address: int, default: str, /) -> str:
-        """The name, or the default."""
-        ...
 
 
 class CallTree:
@@ -132,15 +123,14 @@ class CallTree:
             poured.append(builder.node(poured[self._parents[node]], function.frame, line))
         return poured
 
-    def call_sites(self) -> CallNames:
-        """What its places call in C, where the interpreter does not tell."""
-        from kibitz_agent.call_sites import CallSites
+    @property
+    def codes(self) -> Mapping[int, tuple[CodeType, str]]:
+        """The functions it has seen, with their modules' names, by id."""
+        return self._codes
 
-        return CallSites(self._codes)
-
-    def called(self, node: int, names: CallNames) -> str:
-        """What a sample at this node was calling in C, if ``names`` knows it by the address of the call."""
-        return names.get(self._addresses[node], "")
+    def address(self, node: int) -> int:
+        """The address of a node's instruction."""
+        return self._addresses[node]
 
     def outermost(self, names: Mapping[int, tuple[CodeType, str, str]]) -> list[tuple[str, str]]:
         """By node: the label and name of the task or greenlet that its stack belongs to, or a pair of nothing.

@@ -97,7 +97,7 @@ class NativeCalls:
 def name_of(function: object) -> str:
     """``module:name`` of what is written in C, "" of anything else; only types are looked at, and names."""
     kind = type(function)
-    if kind in _BOUND or kind in _DESCRIPTORS or (kind is type and _is_of_c(function)):
+    if kind in _BOUND or kind in _DESCRIPTORS or (kind is type and is_of_c(function)):
         try:
             return _name(function, kind)
         except Exception:
@@ -105,7 +105,7 @@ def name_of(function: object) -> str:
     return ""
 
 
-def _is_of_c(function: Any) -> bool:
+def is_of_c(function: Any) -> bool:
     """Whether a class is one of C's: not made at run time, or at least not to be changed."""
     flags: int = function.__flags__
     return not flags & _ON_HEAP or bool(flags & _IMMUTABLE)

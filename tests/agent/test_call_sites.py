@@ -1,8 +1,9 @@
-"""The bytecode of CPython 3.11 says what a call calls, as far as that has a global name; and is never misread."""
+"""The bytecode says what a place does in C: of CPython 3.11 also what it calls, as far as that has a global name."""
 
 from __future__ import annotations
 
 import datetime as dt
+import dis
 import json
 import math
 import pickle
@@ -17,14 +18,13 @@ from time import sleep as pause
 
 import pytest
 
-if sys.version_info >= (3, 12):
-    pytest.skip("later versions tell themselves what is called", allow_module_level=True)
+from kibitz_agent.call_sites import IMPORT, LOCK, CallSites, called_at, callee_at, done_at
 
-import dis
+by_bytecode = pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="later versions tell themselves what is called"
+)
 
-from kibitz_agent.call_sites import CallSites, called_at, callee_at
-from kibitz_agent.calltree import CallTree
-
+PATTERN = re.compile("x")
 USED = (dt, json, math, pickle, re, time, zlib, partial, pause)
 
 
@@ -46,6 +46,7 @@ def compiled(source):
     return names["function"].__code__
 
 
+@by_bytecode
 @pytest.mark.parametrize(
     ("source", "called"),
     [
@@ -61,6 +62,7 @@ def compiled(source):
         ("re.compile(x)", [""]),  # written in Python: it has a frame of its own
         ("json.loads(x)", [""]),
         ("Table().row()", ["", ""]),
+        ("PATTERN.search(x)", ["re:Pattern.search"]),
         ("x.read(1)", [""]),
         ("pickle.Unpickler(x).load()", ["_pickle:Unpickler", "_pickle:Unpickler.load"]),
         ("Table(x).row()", ["", ""]),
@@ -84,6 +86,7 @@ def test_calls_of_global_names_are_told(source, called):
     assert [called_at(code, offset, __name__) for offset in calls(code)] == called
 
 
+@by_bytecode
 def test_call_that_the_interpreter_made_quick_is_told_where_it_stands():
     code = compiled("time.sleep(1)")
     (before,) = [one.offset for one in dis.get_instructions(code) if one.opname == "PRECALL"]
@@ -92,12 +95,14 @@ def test_call_that_the_interpreter_made_quick_is_told_where_it_stands():
     assert callee_at(code, 10_000) == []
 
 
+@by_bytecode
 def test_names_beyond_the_256th_are_read_whole():
     many = "\n".join(f"name_{number}" for number in range(300))
     code = compiled(f"{many}\ntime.sleep(1)")
     assert called_at(code, calls(code)[-1], __name__) == "time:sleep"
 
 
+@by_bytecode
 def test_code_of_the_host_is_never_run_to_find_a_name():
     class Module(types.ModuleType):
         def __getattr__(self, name):
@@ -122,17 +127,39 @@ def test_code_of_the_host_is_never_run_to_find_a_name():
     assert called_at(compiled("len(x)"), 0, "no.such.module") == ""
 
 
+@by_bytecode
 def test_sites_of_a_tree_are_known_by_their_address():
     code = compiled("time.sleep(1)\njson.loads(x)")
     sites = CallSites({id(code): (code, __name__)})
     first, second = calls(code)
-    assert [sites.get(id(code) + offset, "-") for offset in (first, second, first)] == [
-        "time:sleep",
-        "-",
-        "time:sleep",
-    ]
+    names = [sites.name(id(code) + offset, True) for offset in (first, second, first)]
+    assert names == ["time:sleep", "", "time:sleep"]
 
 
+def test_what_the_interpreter_told_comes_first():
+    code = compiled("time.sleep(1)")
+    sites = CallSites({id(code): (code, __name__)}, {id(code) + 4: "zlib:compress"})
+    assert sites.name(id(code) + 4, True) == "zlib:compress"
+    assert sites.name(id(code) + 2, True) == ""
+
+
+def test_import_of_what_is_there_is_told():
+    code = compiled("import json.decoder as d")
+    (offset,) = [one.offset for one in dis.get_instructions(code) if one.opname == "IMPORT_NAME"]
+    assert done_at(code, offset, running=True) == IMPORT
+    assert done_at(code, offset + 2, running=True) == ""
+    assert done_at(code, 10_000, running=True) == ""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the interpreter tells of the call")
+def test_who_waits_at_the_head_of_a_with_block_waits_for_a_lock():
+    code = compiled("with x.lock:\n    pass")
+    (offset,) = [one.offset for one in dis.get_instructions(code) if one.opname == "BEFORE_WITH"]
+    assert done_at(code, offset, running=False) == LOCK
+    assert done_at(code, offset, running=True) == ""
+
+
+@by_bytecode
 def test_every_call_of_large_modules_is_read_without_a_mistake():
     read = told = 0
     for module in (dt, json.decoder, re, textwrap, dis, types):
@@ -144,10 +171,3 @@ def test_every_call_of_large_modules_is_read_without_a_mistake():
                     told += bool(path)
                     assert all(isinstance(name, str) for name in path)
     assert told > read / 4 > 5
-
-
-def test_tree_hands_its_functions_over():
-    tree = CallTree()
-    frame = sys._getframe()
-    node, _ = tree.walk(frame, 1000)
-    assert tree.called(node, tree.call_sites()) in ("", "sys:_getframe")

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from kibitz_agent.aggregator import Batch
+from kibitz_agent.call_sites import CallSites
 from kibitz_agent.calltree import CallTree
-from kibitz_agent.native_calls import CALLS, NativeCalls
+from kibitz_agent.native_calls import NativeCalls
 from kibitz_agent.profile import Header
 
 DISABLE = object()
@@ -138,8 +139,9 @@ def test_sample_at_a_named_call_ends_in_what_was_called(monkeypatch: pytest.Monk
     node, _ = tree.walk(frame, 100)
     called = Batch(tree, {(node, 0): [5, 50, 0]}, (("main", True, 0, 0, False, False),), 5)
     # The address is of the instruction that ran when the tree met the frame.
-    monkeypatch.setitem(CALLS.names, tree._addresses[node], "zlib:compress")
-    monkeypatch.setattr(CallTree, "call_sites", lambda _: CALLS.names)
+    monkeypatch.setattr(
+        CallSites, "name", lambda _, address, __: {tree.address(node): "zlib:compress"}[address]
+    )
     ((frames, _, values),) = called.profile(Header()).stacks()
     assert [frame.name.rpartition(":")[2] for frame in frames[-2:]] == [frame.f_code.co_qualname, "compress"]
     assert values[0] == 5

@@ -70,7 +70,7 @@ def test_thread_that_waits_is_waiting_and_costs_no_cpu_time(watching, sampler):
     with watching(sampler) as watch:
         doze(0.4)
     seen = watch.stacks(state="waiting")
-    assert sum(count for stack, count in seen.items() if stack[-1] == "doze") > 10
+    assert sum(count for stack, count in seen.items() if "doze" in stack[-2:]) > 10
     assert watch.nanoseconds("doze", "wall") > 200 * MS
     assert watch.nanoseconds("doze", "cpu") < 50 * MS
 

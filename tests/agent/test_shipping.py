@@ -48,7 +48,7 @@ class Collector:
 def batch(ticks: int = 5) -> Batch:
     tree = CallTree()
     node, _ = tree.walk(sys._getframe(), 100)
-    return Batch(tree, {(node, 0): [ticks, ticks * 10, ticks]}, (("main", True, 0, 0, False),), ticks)
+    return Batch(tree, {(node, 0): [ticks, ticks * 10, ticks]}, (("main", True, 0, 0, False, False),), ticks)
 
 
 def header(start_s: int, end_s: int, **more: object) -> Header:

@@ -1,4 +1,6 @@
-"""The large values of a grid, counted element by element and at once."""
+"""Where a grid's largest value is, found element by element and at once."""
+
+from operator import itemgetter
 
 import numpy as np
 
@@ -6,8 +8,8 @@ GRID = np.arange(40_000, dtype=float).reshape(200, 200)
 
 
 def wasteful():
-    return sum(value > 20_000 for place, value in np.ndenumerate(GRID))
+    return max(np.ndenumerate(GRID), key=itemgetter(1))[0]
 
 
 def repaired():
-    return int((GRID > 20_000).sum())
+    return np.unravel_index(GRID.argmax(), GRID.shape)

@@ -7,7 +7,7 @@ PATTERN = Pattern(
     name="Imports tried again and again",
     description=(
         "An import that fails is looked for on the whole path each time, on disk; a reload runs the "
-        "module again."
+        "module again; and one of what is there already is a look-up of names for every call."
     ),
     steps=(
         "Try the optional import once, at module level, and remember the answer.",
@@ -15,6 +15,8 @@ PATTERN = Pattern(
     ),
     frames=(
         ("importlib._bootstrap:_find_spec",),
+        ("<import>",),
+        ("importlib._bootstrap:_handle_fromlist",),
         ("importlib:reload",),
         ("importlib.util:find_spec",),
     ),
