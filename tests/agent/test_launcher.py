@@ -114,7 +114,7 @@ def test_collapsed_stacks_start_at_the_script_and_name_its_functions(tmp_path):
     assert done.returncode == 0
     assert done.stderr == f"kibitz: {sum(int(count) for _, _, count in stacks(path))} samples, see {path}\n"
     text = path.read_text()
-    assert "__main__:<module>;__main__:a;__main__:b;__main__:c;__main__:d " in text
+    assert "__main__:<module>;__main__:a;__main__:b;__main__:c;__main__:d" in text
     assert "kibitz" not in text
     assert "runpy" not in text
 
