@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Iterator
 
+from kibitz_reviewer.engines.arguments import method
 from kibitz_reviewer.engines.call_table import CallTable
+from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.engines.later import cst
+from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.fixes import Repair
-from kibitz_reviewer.rule import Applicability, Severity
+from kibitz_reviewer.rule import Applicability, Finding, Severity
 
 #: What only has another name now.
 RENAMED = {
@@ -30,6 +35,22 @@ RENAMED = {
     "django.utils.encoding.smart_text": "smart_str",
     "django.utils.translation.ugettext": "gettext",
     "django.utils.translation.ugettext_lazy": "gettext_lazy",
+}
+
+#: Methods of `unittest.TestCase` that 3.12 no longer has.
+TESTS = {
+    "assertEquals": "assertEqual",
+    "assertNotEquals": "assertNotEqual",
+    "assertAlmostEquals": "assertAlmostEqual",
+    "assertNotAlmostEquals": "assertNotAlmostEqual",
+    "assertRegexpMatches": "assertRegex",
+    "assertNotRegexpMatches": "assertNotRegex",
+    "assertRaisesRegexp": "assertRaisesRegex",
+    "assertItemsEqual": "assertCountEqual",
+    "assert_": "assertTrue",
+    "failUnless": "assertTrue",
+    "failUnlessEqual": "assertEqual",
+    "failIf": "assertFalse",
 }
 
 
@@ -62,6 +83,18 @@ class DeprecatedCall(CallTable):
         def names(function):
             return getargspec(function).args  # finding
         """,
+        """
+        import asyncio
+        import unittest
+
+        @asyncio.coroutine  # finding
+        def wait(seconds):
+            yield seconds
+
+        class WaitTest(unittest.TestCase):
+            def test_wait(self):
+                self.assertEquals(list(wait(1)), [1])  # finding
+        """,
     )
     compliant = (
         """
@@ -77,6 +110,12 @@ class DeprecatedCall(CallTable):
         class Watch:
             def clock(self):
                 return 0
+
+            def assertEquals(self, left, right):
+                return left == right
+
+            def check(self):
+                return self.assertEquals(self.clock(), 0)
 
         time = Watch()
         print(time.clock())
@@ -200,11 +239,39 @@ class DeprecatedCall(CallTable):
         "typing.re.match": "`re`",
     }
 
+    def check(self, module: Module) -> Iterator[Finding]:
+        yield from super().check(module)
+        for node in module.nodes(*FUNCTIONS):
+            for decorator in node.decorator_list:
+                instead = self.table.get(module.qualified_name(decorator) or "")
+                if instead:
+                    yield self.finding(module, decorator, f"{self.summary} Use {instead}.")
+        for call in module.method_calls(*TESTS):
+            if _is_of_a_test_case(module, call):
+                yield self.finding(module, call, f"{self.summary} Use `{TESTS[method(call)]}`.")
+
+    @functools.cached_property
+    def _words(self) -> frozenset[str]:
+        return super()._words | frozenset(TESTS)
+
     def repair(self, node: cst.CSTNode, repair: Repair) -> cst.CSTNode | None:
         if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
             return None
         name = (
             repair.module.qualified_name(repair.target.func) if isinstance(repair.target, ast.Call) else None
         )
-        new = RENAMED.get(name or "")
+        new = RENAMED.get(name or "") or (
+            TESTS.get(node.func.attr.value) if isinstance(node.func.value, cst.Name) else None
+        )
         return node.with_changes(func=node.func.with_changes(attr=cst.Name(new))) if new else None
+
+
+def _is_of_a_test_case(module: Module, call: ast.Call) -> bool:
+    """Whether the method is called on ``self`` in a class that is a `unittest.TestCase` by its bases' names."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if not isinstance(owner, ast.Name) or owner.id != "self":
+        return False
+    around = next((one for one in module.ancestors(call) if isinstance(one, ast.ClassDef)), None)
+    return around is not None and any(
+        "TestCase" in (module.qualified_name(base) or "") for base in around.bases
+    )

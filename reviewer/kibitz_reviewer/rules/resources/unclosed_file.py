@@ -22,6 +22,9 @@ OPENERS = (
     "os.fdopen",
     "tarfile.open",
     "zipfile.ZipFile",
+    "tempfile.NamedTemporaryFile",
+    "tempfile.TemporaryFile",
+    "tempfile.SpooledTemporaryFile",
 )
 
 
@@ -37,7 +40,7 @@ class UnclosedFile(Rule):
     severity = Severity.MEDIUM
     cwe = (404, 775)
     aliases = ("python/resource-leak@v1.0",)
-    triggers = ("open", "fdopen", "ZipFile")
+    triggers = ("open", "fdopen", "ZipFile", "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile")
     fix = Applicability.SUGGESTED
     fix_title = "Open it in a with statement"
     noncompliant = (
@@ -51,6 +54,14 @@ class UnclosedFile(Rule):
             text = clean(file.read())
             file.close()
             return text
+        """,
+        """
+        import tempfile
+
+        def kept(data):
+            file = tempfile.NamedTemporaryFile(suffix=".bin")  # finding
+            file.write(data)
+            return len(data)
         """,
     )
     compliant = (

@@ -16,6 +16,7 @@ from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 LOCAL = re.compile(
     r"(?i)localhost|127\.|\[?::1|0\.0\.0\.0|169\.254\.169\.254|169\.254\.170\.2|[\w-]+(?:[:/]|$)|[\w.-]+\.(?:local|internal|test|localhost|svc)\b|10\.|192\.168\.|%s|\{"
 )
+LOOPBACK = re.compile(r"(?i)localhost|127\.|\[?::1|0\.0\.0\.0|[\w.-]+\.(?:test|localhost)\b|%s|\{|$")
 CLIENTS = (
     "requests.",
     "httpx.",
@@ -140,7 +141,9 @@ class InsecureConnection(Rule):
         ):
             name = module.qualified_name(call.func) or ""
             host = known(module, argument(call, 0, "host"))
-            if (isinstance(host, str) and LOCAL.match(host)) or _is_upgraded(module, call):
+            # Passwords are sent over these: a host of one's own network is a host all the same.
+            near = LOCAL if name == "http.client.HTTPConnection" else LOOPBACK
+            if (isinstance(host, str) and near.match(host)) or _is_upgraded(module, call):
                 continue
             if name == "http.client.HTTPConnection" and not (isinstance(host, str) and "." in host):
                 continue

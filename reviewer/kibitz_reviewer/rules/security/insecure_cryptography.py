@@ -15,6 +15,7 @@ from kibitz_reviewer.rule import Applicability, Finding, Rule, Severity
 
 CRYPTO = ("Crypto.", "Cryptodome.", "pyDes", "crypto.")
 CIPHERS = re.compile(r"(?:Cipher\.(?:DES3?|ARC[24]|Blowfish|CAST|XOR|IDEA)\.new|pyDes\.(?:triple_)?des)$")
+MODES_WITH_START = frozenset({"CBC", "CTR", "CFB", "CFB8", "OFB", "GCM"})
 ALGORITHMS = frozenset({"ARC4", "Blowfish", "CAST5", "IDEA", "SEED", "TripleDES", "RC2"})
 #: Fewer than this and a password is tried a million times a second.
 ROUNDS = 10_000
@@ -75,6 +76,12 @@ class InsecureCryptography(Rule):
             weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # finding
             return weak, Cipher(algorithms.ARC4(secret), mode=None)  # finding
         """,
+        """
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        def seal(key, data):
+            return Cipher(algorithms.AES(key), modes.CBC(b"\\0" * 16)).encryptor().update(data)  # finding
+        """,
     )
     compliant = (
         """
@@ -94,6 +101,13 @@ class InsecureCryptography(Rule):
 
         def keys():
             return Fernet.generate_key(), rsa.generate_private_key(65537, 3072), ec.generate_private_key(ec.SECP384R1())
+        """,
+        """
+        import os
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        def seal(key, start):
+            return Cipher(algorithms.AES(key), modes.CBC(start)), Cipher(algorithms.AES(key), modes.CTR(os.urandom(16)))
         """,
         """
         from wood import DES
@@ -128,8 +142,10 @@ class InsecureCryptography(Rule):
             return "ECB shows the pattern of what it hides."
         if root.startswith(CRYPTO) and ".Cipher." in root + "." and last == "new":
             start = argument(call, 2, "iv", "nonce", "IV")
-            if start is not None and isinstance(known(module, start), bytes):
+            if start is not None and _never_changes(module, start):
                 return "This initialisation vector never changes."
+        if ".primitives.ciphers.modes." in name and last in MODES_WITH_START and call.args:
+            return "This initialisation vector never changes." if _never_changes(module, call.args[0]) else ""
         if last in ("PBKDF2HMAC", "PBKDF2", "pbkdf2_hmac"):
             rounds = known(module, argument(call, 3, "iterations", "count"))
             return (
@@ -177,3 +193,16 @@ class InsecureCryptography(Rule):
             None,
         )
         return with_keyword(node, name, "3072") if name else None
+
+
+def _never_changes(module: Module, node: ast.expr) -> bool:
+    """Whether the bytes are the same each time: written out, repeated, or zeroes."""
+    node = module.value_of(node)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Add):
+        sides = [module.value_of(side) for side in (node.left, node.right)]
+        return any(isinstance(known(module, side), bytes) for side in sides) and all(
+            isinstance(known(module, side), bytes | int) or _never_changes(module, side) for side in sides
+        )
+    if isinstance(node, ast.Call) and name_of(module, node.func) in ("bytes", "bytearray"):
+        return len(node.args) == 1 and isinstance(known(module, node.args[0]), int | bytes)
+    return isinstance(known(module, node), bytes)

@@ -35,6 +35,7 @@ class MissingCsrfProtection(Rule):
         "MIDDLEWARE_CLASSES",
         "exempt",
         "WTF_CSRF_METHODS",
+        "csrf",
     )
     fix = Applicability.SUGGESTED
     fix_title = "Leave the protection on"
@@ -60,8 +61,22 @@ class MissingCsrfProtection(Rule):
             "django.middleware.common.CommonMiddleware",
         ]
         """,
+        """
+        from flask_wtf import FlaskForm
+
+        class Transfer(FlaskForm):
+            class Meta:
+                csrf = False  # finding
+        """,
     )
     compliant = (
+        """
+        from wtforms import Form
+
+        class Search(Form):
+            class Options:
+                csrf = False
+        """,
         """
         from flask import Flask
         from flask_wtf.csrf import CSRFProtect
@@ -107,6 +122,12 @@ class MissingCsrfProtection(Rule):
                         "csrf" in t.lower() for t in listed
                     ):
                         yield self.finding(module, assign, message)
+                elif (
+                    name == "csrf"
+                    and _is_form_meta(module, assign)
+                    and module.constant(assign.value, True) is False
+                ):
+                    yield self.finding(module, assign, message)
         for call in [*module.method_calls("update", "from_mapping"), *module.nodes(ast.Dict)]:
             if (
                 isinstance(call, ast.Call)
@@ -134,6 +155,17 @@ class MissingCsrfProtection(Rule):
         if isinstance(node, cst.Assign) and isinstance(node.value, cst.Name) and node.value.value == "False":
             return node.with_changes(value=cst.Name("True"))
         return None
+
+
+def _is_form_meta(module: Module, assign: ast.Assign) -> bool:
+    """Whether it is a setting of a form: in a class ``Meta`` within a class."""
+    around = module.parent(assign)
+    return (
+        isinstance(around, ast.ClassDef)
+        and around.name == "Meta"
+        and isinstance(form := module.parent(around), ast.ClassDef)
+        and any("Form" in (module.qualified_name(base) or "") for base in form.bases)
+    )
 
 
 def _is_test(module: Module) -> bool:

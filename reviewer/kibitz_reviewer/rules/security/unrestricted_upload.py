@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from kibitz_reviewer.engines.index import Module
+from kibitz_reviewer.engines.names import FUNCTIONS
 from kibitz_reviewer.rule import Finding, Rule, Severity
 
 CHECKED = re.compile(
@@ -25,7 +26,7 @@ class UnrestrictedUpload(Rule):
     severity = Severity.HIGH
     cwe = (434,)
     aliases = ("python/unrestricted-file-upload@v1.0",)
-    triggers = ("files", "FILES")
+    triggers = ("files", "FILES", "UploadFile")
     noncompliant = (
         """
         import os
@@ -51,6 +52,18 @@ class UnrestrictedUpload(Rule):
             name = secure_filename(sent.filename)
             sent.save("/srv/pictures/" + name)  # finding
             return "kept"
+        """,
+        """
+        import shutil
+        from fastapi import FastAPI, UploadFile
+
+        app = FastAPI()
+
+        @app.post("/upload")
+        async def upload(file: UploadFile):
+            with open("/srv/uploads/latest", "wb") as target:
+                shutil.copyfileobj(file.file, target)  # finding
+            return {"kept": True}
         """,
     )
     compliant = (
@@ -88,9 +101,30 @@ class UnrestrictedUpload(Rule):
         def keep(figure, path):
             figure.save(path)
         """,
+        """
+        from fastapi import FastAPI, HTTPException, UploadFile
+
+        app = FastAPI()
+
+        @app.post("/upload")
+        async def upload(file: UploadFile):
+            if file.content_type not in ("image/png", "image/jpeg"):
+                raise HTTPException(415)
+            with open("/srv/uploads/latest", "wb") as target:
+                target.write(await file.read())
+
+        @app.post("/count")
+        async def count(file: UploadFile):
+            return {"bytes": len(await file.read())}
+        """,
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
+        message = "Anything can be uploaded here. Check the kind of file against those that are meant."
+        for function in module.nodes(*FUNCTIONS):
+            kept = _kept(module, function)
+            if kept is not None and not CHECKED.search(ast.unparse(function)):
+                yield self.finding(module, kept, message)
         for call in module.method_calls("save"):
             around = module.enclosing_function(call)
             if around is None or not isinstance(call.func, ast.Attribute) or not call.args:
@@ -109,11 +143,7 @@ class UnrestrictedUpload(Rule):
             ):
                 continue
             if not CHECKED.search(ast.unparse(around)):
-                yield self.finding(
-                    module,
-                    call,
-                    "Anything can be uploaded here. Check the kind of file against those that are meant.",
-                )
+                yield self.finding(module, call, message)
 
 
 def _is_storage(module: Module, call: ast.Call) -> bool:
@@ -121,3 +151,25 @@ def _is_storage(module: Module, call: ast.Call) -> bool:
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     name = module.qualified_name(owner) or ""
     return name.endswith(("default_storage", "FileSystemStorage()", "storage"))
+
+
+def _kept(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.Call | None:
+    """Where the function writes to disk what came in a parameter of Starlette's type for uploads."""
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    sent = {
+        one.arg
+        for one in arguments
+        if one.annotation is not None
+        and (module.qualified_name(one.annotation) or "").endswith(".UploadFile")
+    }
+    if not sent:
+        return None
+    for call in module.within(function, ast.Call):
+        name, given = module.qualified_name(call.func) or "", call.args[:1]
+        if name == "shutil.copyfileobj" and given and ast.unparse(given[0]).partition(".")[0] in sent:
+            return call
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("write", "write_bytes") and given:
+            written = ast.unparse(module.value_of(given[0]))
+            if any(re.search(rf"\b{re.escape(one)}(?:\.file)?\.read\(", written) for one in sent):
+                return call
+    return None
