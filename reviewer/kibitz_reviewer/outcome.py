@@ -26,7 +26,8 @@ class Target:
 
     ``changed`` limits the findings to those that touch these lines; None: no limit. ``asked``: the user named this very
     file, or the change touches it. ``fixes``: work out how findings can be fixed; ``dataflow``: follow values.
-    ``before``: the path the file had before the change, "" for the same.
+    ``before``: the path the file had before the change, "" for the same. ``top``: for a file that is shown by its absolute path, the
+    folder named by the user in which it lies.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Target:
     fixes: bool = True
     dataflow: bool = True
     before: str = ""
+    top: Path | None = None
 
     def source(self) -> Source:
         """The file's text; raises ``UnreadableError``."""

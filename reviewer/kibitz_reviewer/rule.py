@@ -64,6 +64,7 @@ class Rule:
         noncompliant, compliant: example sources; in a noncompliant one each line of a finding ends in ``# finding``,
             and the findings' first lines must equal the marks exactly. At least one and two of them.
         supersedes: ids of rules that say less of the same: their findings on the lines of this one's are dropped.
+        reaches: it finds what a file does by way of those that it imports, so that its words need not stand in the file itself.
         across: it compares files with each other: ``check`` sees the clones within one, a review asks it once for all.
         fix: set when ``repair`` can remove the finding; ``fix_title`` says what it does ("Use yaml.safe_load").
     """
@@ -79,6 +80,7 @@ class Rule:
     compliant: ClassVar[tuple[str, ...]] = ()
     supersedes: ClassVar[tuple[str, ...]] = ()
     across: ClassVar[bool] = False
+    reaches: ClassVar[bool] = False
     fix: ClassVar[Applicability | None] = None
     fix_title: ClassVar[str] = ""
 

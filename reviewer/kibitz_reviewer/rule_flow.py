@@ -18,6 +18,7 @@ SURE = frozenset({"remote", "local"})
 class FlowRule(Rule):
     """A rule that finds flows of the kinds ``kinds``; ``advice`` ends its message."""
 
+    reaches = True
     kinds: ClassVar[tuple[str, ...]] = ()
     advice: ClassVar[str] = ""
 

@@ -6,6 +6,7 @@ nothing goes wrong silently: what could not be reviewed is in the result as a pr
 
 from __future__ import annotations
 
+import ast
 import functools
 import sys
 from collections.abc import Iterable, Sequence
@@ -188,7 +189,9 @@ def _review_manifest(text: str, target: Target) -> Review:
 
 
 def _workspace(target: Target) -> Workspace | None:
-    """The files around ``target``: those below the folder that its shown path starts from."""
+    """The files around ``target``: those below the folder that its shown path starts from, or else below its ``top``."""
+    if target.top is not None:
+        return _space(target.top)
     depth = target.path.count("/") + 1
     parents = target.place.absolute().parents
     if target.path.startswith("/") or ".." in target.path.split("/") or len(parents) < depth:
@@ -233,8 +236,9 @@ def review_source(
         result.problems.append(Problem(path, reason, first))
     found: list[Finding] = []
     own = (rule for rule in all_rules() if not rule.across)
+    hands_on = _hands_on(module)
     for rule in own if rules is None else rules:
-        if rule.wants(module.source, module.words):
+        if rule.wants(module.source, module.words) or (rule.reaches and hands_on):
             found += _checked(rule, module, result)
     if module.flow_error:
         result.problems.append(Problem(path, f"data flow failed: {module.flow_error}"))
@@ -249,6 +253,23 @@ def review_source(
     result.findings = with_fixes(module, here) if fixes else here
     module.forget()
     return result
+
+
+def _hands_on(module: Module) -> bool:
+    """Whether the file imports others of its tree: what comes in here may do harm there."""
+    space = module.workspace
+    if space is None or not module.follows:
+        return False
+    for statement in module.nodes(ast.Import, ast.ImportFrom):
+        if isinstance(statement, ast.Import):
+            named = [alias.name for alias in statement.names]
+        else:
+            package = "." * statement.level + (statement.module or "")
+            joint = "" if not package or package.endswith(".") else "."
+            named = [package, *(f"{package}{joint}{alias.name}" for alias in statement.names)]
+        if any(space.resolve(name, module.path) for name in named if name.strip(".")):
+            return True
+    return False
 
 
 def without_superseded(findings: Iterable[Finding]) -> list[Finding]:

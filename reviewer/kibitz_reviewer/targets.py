@@ -45,10 +45,17 @@ def of_paths(paths: Sequence[Path], base: Path) -> Selection:
     for file, reason in expand(paths):
         shown = relative(file, base)
         if reason is None:
-            selection.targets.append(Target(shown, file, asked=file.absolute() in named))
+            top = _top(file, named) if shown.startswith("/") else None
+            selection.targets.append(Target(shown, file, asked=file.absolute() in named, top=top))
         else:
             selection.problems.append(Problem(shown, reason))
     return selection
+
+
+def _top(file: Path, named: set[Path]) -> Path:
+    """The folder that the user named and that holds the file, the outermost of several; its own if the file was named."""
+    above = [folder for folder in file.absolute().parents if folder in named]
+    return above[-1] if above else file.absolute().parent
 
 
 def of_diff(text: str, paths: Sequence[Path], base: Path) -> Selection:

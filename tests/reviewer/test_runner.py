@@ -12,6 +12,7 @@ from kibitz_reviewer.engines.index import Module
 from kibitz_reviewer.finding import Finding
 from kibitz_reviewer.rule import Rule
 from kibitz_reviewer.runner import Target, review, review_file, review_source
+from kibitz_reviewer.targets import of_paths
 
 BAD = "import yaml\nyaml.load(s)\n"
 
@@ -115,3 +116,42 @@ def test_pylint_adds_its_findings_to_changed_lines(tmp_path: Path) -> None:
     assert [(f.rule, f.line) for f in review([target], with_pylint=True).findings] == [
         ("pylint-unreachable", 3)
     ]
+
+
+def test_values_are_followed_through_files_of_a_tree_that_lies_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = tmp_path / "there" / "shop"
+    top.mkdir(parents=True)
+    (tmp_path / "there" / "outside.py").write_text("def clean(text):\n    return int(text)\n")
+    (top / "__init__.py").touch()
+    (top / "db.py").write_text(
+        "class Rows:\n    def find(self, cursor, text):\n        return cursor.execute(text)\n"
+    )
+    (top / "web.py").write_text(
+        "from flask import request\n\nfrom .db import Rows\n\n\ndef view(cursor):\n"
+        "    return Rows().find(cursor, 'select * from t where n = ' + request.args['n'])\n"
+    )
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for named in ([tmp_path / "there"], [top], [top / "web.py", top / "db.py"]):
+        found = review(of_paths(named, Path.cwd()).targets).findings
+        assert [finding.rule for finding in found if finding.rule == "sql-injection"] == ["sql-injection"], (
+            named
+        )
+
+
+def test_files_beside_the_folder_that_was_named_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = tmp_path / "there" / "shop"
+    top.mkdir(parents=True)
+    (tmp_path / "there" / "beside.py").write_text("LIMIT = 1\n")
+    (top / "web.py").write_text("from beside import LIMIT\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (target,) = of_paths([top], Path.cwd()).targets
+    space = runner._workspace(target)
+    assert space is not None
+    assert space.resolve("beside", target.path) is None
+    assert space.resolve("web", target.path) == target.path

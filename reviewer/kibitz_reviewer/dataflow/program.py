@@ -95,7 +95,8 @@ class LettingIn:
 class Workspace:
     """The files that belong together: what an import of one of them finds among the others.
 
-    ``texts`` hold sources by path and go before the files beneath ``root``; without a root there are only those.
+    ``texts`` hold sources by path and go before the files beneath ``root``; without a root there are only those. Paths are
+    relative to the root, or absolute and below it.
     """
 
     def __init__(self, root: Path | None = None, texts: Mapping[str, str] | None = None) -> None:
@@ -173,7 +174,11 @@ class Workspace:
         self.asked.add(path)
         if path in self._texts or path in self._modules:
             return path in self._texts or self._modules[path] is not None
-        return self.root is not None and not path.startswith("/") and (self.root / path).is_file()
+        if self.root is None or (
+            path.startswith("/") and not PurePosixPath(path).is_relative_to(self.root.as_posix())
+        ):
+            return False
+        return (self.root / path).is_file()
 
     def _load(self, path: str) -> Module | None:
         text = self._text(path)
