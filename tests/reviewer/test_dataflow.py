@@ -106,6 +106,43 @@ def test_a_source_in_another_file_is_seen() -> None:
     assert flows(body, "", Workspace(texts=texts)) == [("shell", "os.system(name())")]
 
 
+STORE = """
+import os
+class Store:
+    def __init__(self, root="/srv"):
+        self.root = root
+    def read(self, name):
+        return open(os.path.join(self.root, name)).read()
+def get_store():
+    return Store()
+def get_name(name):
+    return "a/" + name
+"""
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "def f(name: str, store: Store = Depends(get_store)):\n    return store.read(name)\n",
+        "def f(name: str, store: Annotated[Store, Depends(get_store)]):\n    return store.read(name)\n",
+        "def f(name: str, store: Annotated[Store, Depends()]):\n    return store.read(name)\n",
+        "def f(name: str, store: Store = Depends()):\n    return store.read(name)\n",
+        "def f(place: str = Depends(get_name)):\n    return open(place).read()\n",
+    ],
+)
+def test_what_fastapi_injects_is_what_the_program_makes(view: str) -> None:
+    head = (
+        "from typing import Annotated\nfrom fastapi import Depends, FastAPI\nfrom store import Store, get_name, get_store\n"
+        'app = FastAPI()\n@app.get("/f")\n'
+    )
+    assert [kind for kind, _ in flows(view, head, Workspace(texts={"store.py": STORE}))] == ["path"]
+
+
+def test_what_fastapi_injects_otherwise_is_harmless() -> None:
+    head = "from fastapi import Depends, FastAPI\nfrom elsewhere import get_place\napp = FastAPI()\n@app.get('/f')\n"
+    assert flows("def f(place: str = Depends(get_place)):\n    return open(place).read()\n", head) == []
+
+
 def test_module_level_code_is_followed() -> None:
     assert flows("import os, sys\nname = sys.argv[1]\nos.system('ls ' + name)\n", "") == [
         ("shell", "os.system('ls ' + name)")

@@ -18,6 +18,11 @@ def test_messages_come_back_under_the_files_own_names() -> None:
     assert found[0].source_line == "    print(2)"
 
 
+def test_names_that_a_star_may_bring_are_not_said_to_be_undefined() -> None:
+    sources = {"a.py": "from b import *\n\nprint(there)\n", "c.py": "print(there)\n"}
+    assert [(f.path, f.rule) for f in pylint.review(sources)] == [("c.py", "pylint-undefined-variable")]
+
+
 def test_every_message_of_the_table_is_one_that_pylint_knows() -> None:
     from pylint.lint import PyLinter
 

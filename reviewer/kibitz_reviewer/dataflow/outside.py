@@ -9,7 +9,16 @@ from kibitz_reviewer.dataflow.calls import Calls
 from kibitz_reviewer.dataflow.entries import Handler
 from kibitz_reviewer.dataflow.program import FunctionInfo
 from kibitz_reviewer.dataflow.state import Object
-from kibitz_reviewer.dataflow.values import HARMLESS, UNKNOWN, ClassRef, FunctionRef, Taint, Value, external
+from kibitz_reviewer.dataflow.values import (
+    HARMLESS,
+    UNKNOWN,
+    ClassRef,
+    FunctionRef,
+    Taint,
+    Value,
+    external,
+    join_all,
+)
 
 _CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 SAFE_CONVERTERS = frozenset({"int", "float", "uuid"})
@@ -86,7 +95,11 @@ class Outside(Calls):
                 or self._is_injected(default, parameter)
                 or self._is_enumeration(parameter, info)
             ):
-                return UNKNOWN if annotation not in SCALARS else HARMLESS
+                return (
+                    self._injected(default, parameter, handler, info)
+                    if annotation not in SCALARS
+                    else HARMLESS
+                )
             return self._document(parameter, handler, info) or self._controlled(parameter, handler)
         if annotation and not info.module.module.names.bindings(annotation.partition(".")[0], info.node):
             return UNKNOWN if annotation in SCALARS else external(f"{annotation}()")
@@ -149,6 +162,38 @@ class Outside(Calls):
             )
         )
 
+    def _injected(
+        self, default: ast.expr | None, parameter: ast.arg, handler: Handler, info: FunctionInfo
+    ) -> Value:
+        """What FastAPI makes for a parameter with ``Depends(make)``: what the program's own function or class gives."""
+        asked = next(
+            (
+                node
+                for part in (default, parameter.annotation)
+                if part is not None
+                for node in ast.walk(part)
+                if isinstance(node, ast.Call)
+                and ast.unparse(node.func).rpartition(".")[2] in ("Depends", "Security")
+            ),
+            None,
+        )
+        if asked is None:
+            return UNKNOWN
+        maker = asked.args[0] if asked.args else _first_type(parameter.annotation)
+        if maker is None:
+            return UNKNOWN
+        made = []
+        for ref in self.in_module(info.module, maker).refs:
+            if type(ref) is FunctionRef and not _is_generator(ref.info.node):
+                # Its own parameters come with the request, as those of the handler do.
+                made.append(self.call_function(ref, *self.outside(ref, handler), parameter))
+            elif type(ref) is ClassRef:
+                init = self.find_method(ref.info, "__init__")
+                bound = FunctionRef(init, 0, UNKNOWN) if init is not None else None
+                given = self.outside(bound, handler) if bound is not None else ([], {})
+                made.append(self.instance(ref.info, *given, parameter))
+        return join_all(made) if made else UNKNOWN
+
     def _is_enumeration(self, parameter: ast.arg, info: FunctionInfo) -> bool:
         if parameter.annotation is None:
             return False
@@ -156,3 +201,15 @@ class Outside(Calls):
         return isinstance(definition, ast.ClassDef) and any(
             "Enum" in ast.unparse(base) for base in definition.bases
         )
+
+
+def _first_type(annotation: ast.expr | None) -> ast.expr | None:
+    """The type that an annotation names: the first of ``Annotated[Type, ...]``."""
+    if isinstance(annotation, ast.Subscript):
+        inner = annotation.slice
+        return inner.elts[0] if isinstance(inner, ast.Tuple) and inner.elts else inner
+    return annotation
+
+
+def _is_generator(node: ast.AST) -> bool:
+    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from kibitz_reviewer.finding import Confidence, Finding, Severity
+
+_STAR = re.compile(r"^[ \t]*from[ \t]+\S+[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
 
 TIMEOUT_S = 120.0
 
@@ -189,6 +192,9 @@ def _finding(item: dict[str, Any], names: Mapping[str, str], sources: Mapping[st
     message = MESSAGES.get(str(item.get("symbol")))
     path = names.get(Path(str(item.get("path", ""))).name)
     if message is None or path is None:
+        return None
+    # It looks at copies under other names, which cannot import each other: what a star brings is not known there.
+    if item.get("symbol") == "undefined-variable" and _STAR.search(sources[path]):
         return None
     line = int(item.get("line") or 1)
     lines = sources[path].split("\n")
