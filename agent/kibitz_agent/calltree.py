@@ -22,7 +22,15 @@ ROOT = 0
 _LAUNCHERS = ("kibitz_agent.cli", "kibitz_agent.launcher", "kibitz_agent.commands")
 
 # What the host's thread does while it starts, stops or forks under the agent, and all below.
-_OWN = ("kibitz_agent.profiler", "kibitz_agent.starting", "kibitz_agent.autostart", "kibitz_agent.worker")
+_OWN = (
+    "kibitz_agent.profiler",
+    "kibitz_agent.starting",
+    "kibitz_agent.autostart",
+    "kibitz_agent.worker",
+    # Called back on the host's threads, by gevent and by the interpreter.
+    "kibitz_agent.greenlets",
+    "kibitz_agent.native_calls",
+)
 
 # Measured with sys.getsizeof on 64-bit CPython: a (parent, address) tuple and the integers in it that no one shares.
 _NODE_OBJECT_BYTES = sys.getsizeof((0, 0)) + 16 + 2 * sys.getsizeof(1 << 40)
